@@ -1,0 +1,51 @@
+# Every target makes .venv when it is missing. Another interpreter: make setup PYTHON=python3.12
+PYTHON ?= $(or $(shell command -v python3.11),python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PYTEST_ARGS ?=
+
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit lab notebooks lint format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -e ".[dev]"
+	@touch $@
+
+setup: $(READY) ## create .venv and install kd_teach with its tools (minutes the first time: PyTorch is large)
+
+demo: $(READY) ## distil a small student from a shipped teacher; ends with a table and a figure
+	$(BIN)/kd-teach demo
+
+test: $(READY) ## run the unit tests, then every notebook on a tiny budget, offline
+	KD_TEACH_BUDGET=smoke KD_TEACH_PROGRESS=0 $(BIN)/pytest tests kd_teach notebooks $(NBVAL) $(PYTEST_ARGS)
+
+test-unit: $(READY) ## run the unit tests only
+	$(BIN)/pytest tests kd_teach $(PYTEST_ARGS)
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+notebooks: $(READY) ## run all notebooks again and save them with clean outputs
+	$(BIN)/python tools/run_notebooks.py
+
+lint: $(READY) ## check style and format of code and notebooks, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(READY) ## mend style and format of code and notebooks
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY) ## time one KD epoch against the plain textbook loop, side by side
+	$(BIN)/kd-teach bench
+
+clean: ## remove caches and build products; .venv, data and runs stay
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
