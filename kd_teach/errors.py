@@ -1,0 +1,12 @@
+"""Messages that say what came, what was expected and what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
+    """The error for a name that is not in a list: it shows the nearest name and the whole list."""
+    known = sorted(known)
+    nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return ValueError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")

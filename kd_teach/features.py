@@ -1,0 +1,36 @@
+"""What every network shows of one forward pass: the one thing that methods, plots and the loop speak in."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Features(NamedTuple):
+    """All that a method may look at in one forward pass of N images.
+
+    What "after" and "before the last ReLU" mean differs by family (a WRN stage is a raw sum, a MobileNetV2
+    stage a linear bottleneck); each file in `kd_teach.models` says so at its top.
+    """
+
+    stem: Tensor  # (N, C, H, W)        after the first convolution
+    stages: tuple[Tensor, ...]  # (N, C_i, H_i, W_i)  after the last ReLU of each stage
+    preacts: tuple[Tensor, ...]  # the same maps before that ReLU
+    embedding: Tensor  # (N, D)              pooled, what the classifier sees
+    logits: Tensor  # (N, K)
+
+    def float(self) -> "Features":
+        """The same features in float32: losses are computed there, whatever autocast chose for the layers."""
+        return self._map(Tensor.float)
+
+    def detach(self) -> "Features":
+        """The same features cut from the graph: no gradient reaches the network that made them."""
+        return self._map(Tensor.detach)
+
+    def _map(self, change) -> "Features":
+        return Features(
+            stem=change(self.stem),
+            stages=tuple(map(change, self.stages)),
+            preacts=tuple(map(change, self.preacts)),
+            embedding=change(self.embedding),
+            logits=change(self.logits),
+        )

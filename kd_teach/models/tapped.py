@@ -1,0 +1,135 @@
+"""`Features` from a network that is not ours: name the nodes of its graph; the network itself stays as it is.
+
+    resnet18 = torchvision.models.resnet18(num_classes=10)
+    student = tapped(resnet18, stages=["layer1", "layer2", "layer3", "layer4"])
+
+Built on `torchvision.models.feature_extraction`, whose documentation explains node names and what can be
+traced. The name of a module stands for the last node in it. What `stages` and `preacts` mean is up to the
+nodes you choose: nothing promises `stages[i] == relu(preacts[i])` here. One limit of the tracer is silent: it
+drops a statement whose result nobody takes, as in a bare `self.relu(x)` that works in place; write `x = `.
+"""
+
+import copy
+import operator
+from collections.abc import Sequence
+
+from torch import Tensor, fx, nn
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from kd_teach.features import Features
+from kd_teach.models._graph import find_node, input_of_last_linear, norm_of, upstream, work_out_of_place
+
+
+def tapped(
+    model: nn.Module,
+    *,
+    stages: Sequence[str],
+    stem: str | None = None,
+    preacts: Sequence[str] | None = None,
+    embedding: str | None = None,
+    logits: str | None = None,
+) -> "Tapped":
+    """A network that answers with `Features`, made of the very layers of `model`.
+
+    Weights and buffers are shared: training one trains the other. Only layers that work in place, such as
+    `ReLU(inplace=True)`, are replaced by copies that do not, since they would overwrite maps that have been
+    handed out; `model` keeps its own.
+
+    Args:
+        stages: node names of maps (N, C, H, W), from the first to the last.
+        stem: a map (N, C, H, W). Default: the first stage.
+        preacts: one node name per stage. Default: the stages themselves.
+        embedding: a node (N, D). Default: what the last `nn.Linear` sees.
+        logits: a node (N, K). Default: the last node, which is the network's output.
+
+    Raises:
+        ValueError: a name is not in the graph (the message has the nearest ones), there is not one preact per
+            stage, or the embedding has no default. Wrong shapes show in the first forward pass.
+    """
+    if isinstance(stages, str) or not stages:
+        raise ValueError(f"stages must be a list of node names such as ['layer1', 'layer2'], not {stages!r}.")
+    preacts = stages if preacts is None else preacts
+    if len(preacts) != len(stages):
+        raise ValueError(f"Each stage needs one preact; got {len(stages)} stages and {len(preacts)} preacts.")
+
+    in_training, in_evaluation = get_graph_node_names(model, suppress_diff_warning=True)
+    known = [name for name in in_evaluation if name in set(in_training)]
+    stages = [find_node(name, known) for name in stages]
+    preacts = [find_node(name, known) for name in preacts]
+    stem = find_node(stem, known) if stem else stages[0]
+    logits = find_node(logits, known) if logits else known[-1]
+    embedding = find_node(embedding, known) if embedding else None
+
+    wanted = {stem, *stages, *preacts, logits} | ({embedding} if embedding else set())
+    extractor = create_feature_extractor(model, sorted(wanted), suppress_diff_warning=True)
+    for graph in (extractor.train_graph, extractor.eval_graph):
+        output = graph.output_node()
+        nodes = output.args[0]
+        features = Features(
+            stem=nodes[stem],
+            stages=tuple(nodes[name] for name in stages),
+            preacts=tuple(nodes[name] for name in preacts),
+            embedding=nodes[embedding] if embedding else input_of_last_linear(graph, extractor),
+            logits=nodes[logits],
+        )
+        output.args = (tuple(features),)
+    work_out_of_place(extractor)
+    return Tapped(extractor)
+
+
+class Tapped(nn.Module):
+    """What `tapped` makes: it gives `Features`, and answers the questions that a `Network` answers."""
+
+    def __init__(self, extractor: fx.GraphModule):
+        super().__init__()
+        self.extractor = extractor
+        nodes = Features(*extractor.eval_graph.output_node().args[0])
+        self._below_stage = [upstream(node) for node in nodes.stages]
+        self._below_embedding = upstream(nodes.embedding)
+        self._norms = [norm_of(node, extractor) for node in nodes.preacts]
+
+    def forward(self, images: Tensor) -> Features:
+        features = Features(*self.extractor(images))
+        _check(features.stages, "stages", dims=4, expected="maps (N, C, H, W)")
+        _check([features.stem], "stem", dims=4, expected="a map (N, C, H, W)")
+        _check(features.preacts, "preacts", dims=4, expected="maps (N, C, H, W)")
+        _check([features.embedding], "embedding", dims=2, expected="a matrix (N, D)")
+        _check([features.logits], "logits", dims=2, expected="a matrix (N, K)")
+        return features
+
+    def lower(self, stage: int) -> list[nn.Module]:
+        """The layers that compute `Features.stages[stage]` (from 0), and no others."""
+        if not 0 <= stage < len(self._below_stage):
+            raise ValueError(f"There is no stage {stage}; you named 0 to {len(self._below_stage) - 1}.")
+        return self._layers(self._below_stage[stage])
+
+    def body(self) -> list[nn.Module]:
+        """The layers that compute the embedding: everything but the classifier."""
+        return self._layers(self._below_embedding)
+
+    def preact_norms(self) -> tuple[nn.BatchNorm2d, ...]:
+        """For each preact the BN whose output it is, or the only BN whose output is added to make it."""
+        if None in self._norms:
+            raise ValueError(
+                f"preacts[{self._norms.index(None)}] is neither the output of a BatchNorm2d nor a sum with "
+                "just one in it, so its statistics are unknown; name such a node: tapped(..., preacts=[...])."
+            )
+        return tuple(self.extractor.get_submodule(path) for path in self._norms)
+
+    def _layers(self, paths: list[str]) -> list[nn.Module]:
+        """What stands at these paths; a parameter that belongs to no layer comes in a list of its own."""
+        found = [operator.attrgetter(path)(self.extractor) for path in paths]
+        found = [nn.ParameterList([x]) if isinstance(x, nn.Parameter) else x for x in found]
+        return [x for x in found if isinstance(x, nn.Module)]
+
+    def __deepcopy__(self, memo: dict) -> "Tapped":
+        """The extractor's own copy would always be in training mode."""
+        twin = memo[id(self)] = Tapped(copy.deepcopy(self.extractor, memo))
+        return twin.train(self.training)
+
+
+def _check(values: Sequence[Tensor], name: str, *, dims: int, expected: str) -> None:
+    for x in values:
+        if not isinstance(x, Tensor) or x.dim() != dims:
+            came = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+            raise ValueError(f"{name} must be {expected}, but its node gives {came}; name another node.")
