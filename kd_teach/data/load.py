@@ -1,0 +1,117 @@
+"""`load_data`: a data set by its name, cut into images to train on, to validate on and to test on."""
+
+import os
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from kd_teach.data.cache import cached
+from kd_teach.data.cifar import CIFAR, read_cifar
+from kd_teach.data.folder import read_folder
+from kd_teach.data.seeds import generator
+from kd_teach.data.shapes10 import CLASSES, draw_shapes10
+from kd_teach.data.subsets import stratified_rows
+from kd_teach.data.types import Data, Parts, Split
+from kd_teach.errors import unknown
+
+SHAPES10_POOL = {"train": 12_000, "test": 2_000}  # images drawn once, for every seed of load_data
+
+
+def list_data() -> list[str]:
+    """The names that `load_data` knows; it also takes the path of a folder."""
+    return ["shapes10", *CIFAR]
+
+
+def load_data(
+    name: str | Path,
+    *,
+    samples: int | None = None,
+    val: int | None = None,
+    seed: int = 0,
+    root: str | Path | None = None,
+    download: bool = False,
+) -> Data:
+    """A data set in memory, its training set cut into validation images and the images to train on.
+
+    Args:
+        name: "shapes10" (drawn here, no download), "cifar10", "cifar100", or the path of a folder with
+            `train/<class>/*.jpg|png` and `test/<class>/...`.
+        samples: how many images to train on, stratified over the classes; None takes all that `val` leaves.
+        val: how many training images to set aside first, stratified; None means 2,000, or a sixth of a
+            smaller set. They depend on `seed` but not on `samples`, and the test set is never touched.
+        seed: decides which images are chosen; any integer.
+        root: where CIFAR is; None means `KD_TEACH_DATA`, or `data/` here or in the checkout.
+        download: fetch CIFAR through torchvision when it is not there, and repair a broken download.
+
+    Raises:
+        ValueError: an unknown name, unusable images, or impossible numbers of them.
+        FileNotFoundError, RuntimeError, ConnectionError: data that is missing, damaged or out of reach.
+    """
+    if name == "shapes10":
+        train, test, classes = read_shapes10()
+        mean, std = statistics(train.images)
+    elif name in CIFAR:
+        train, test, classes = read_cifar(name, root=root, download=download)
+        mean, std = CIFAR[name].mean, CIFAR[name].std
+    elif Path(name).is_dir():
+        train, test, classes = read_folder(Path(name))
+        mean, std = statistics(train.images)
+    else:
+        problem = unknown("data set", str(name), list_data())
+        raise ValueError(f"{problem} Or give the path of a folder with train{os.sep} and test{os.sep}.")
+    train, held_out = _cut(train, samples=samples, val=val, seed=seed, classes=len(classes))
+    return Data(str(name), train, held_out, test, classes, mean, std)
+
+
+def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(mean, std) per channel of uint8 images (N, 3, H, W), for pixels in 0..1; exact, from counts of values.
+
+    A channel without any contrast gets std 1, so that normalising it does not divide by zero.
+    """
+    values = torch.arange(256, dtype=torch.float64) / 255
+    means, stds = [], []
+    for channel in images.unbind(1):
+        shares = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
+        mean = (shares * values).sum()
+        means.append(mean.item())
+        stds.append((shares * (values - mean) ** 2).sum().sqrt().item() or 1.0)
+    return tuple(means), tuple(stds)
+
+
+def read_shapes10() -> Parts:
+    """(train, test, classes) of the pool that every `load_data("shapes10")` cuts from, with masks."""
+    look = draw_shapes10(100, seed=0).images.numpy().tobytes()  # in the key: a changed drawing is drawn anew
+    parts = []
+    for part, count in SHAPES10_POOL.items():
+        seed = generator(0, "shapes10", part).initial_seed()
+        tensors = cached(f"shapes10-{part}", look + f"{count}/{seed}".encode(), partial(_draw, count, seed))
+        parts.append(Split(tensors["images"].permute(0, 3, 1, 2), tensors["labels"], tensors["masks"]))
+    return *parts, CLASSES
+
+
+def _draw(count: int, seed: int) -> dict[str, Tensor]:
+    drawn = draw_shapes10(count, seed=seed)
+    images = drawn.images.permute(0, 2, 3, 1).contiguous()  # (N, H, W, 3): channels_last on disk
+    return {"images": images, "labels": drawn.labels, "masks": drawn.masks}
+
+
+def _cut(train: Split, *, samples: int | None, val: int | None, seed: int, classes: int) -> tuple[Split, Split]:
+    """(what to train on, validation): validation is cut first, so it is the same for every `samples`."""
+    total = len(train)
+    val = min(2000, total // 6) if val is None else val
+    if not 0 <= val <= total - classes:
+        raise ValueError(
+            f"val={val} does not fit {total} training images of {classes} classes: choose 0 to {total - classes}."
+        )
+    rows, val_rows = stratified_rows(train.labels, total - val, random=generator(seed, "validation"))
+    if samples is not None:
+        if not classes <= samples <= len(rows):
+            raise ValueError(
+                f"samples={samples} is impossible: {total} training images less {val} for validation leave "
+                f"{len(rows)}, of {classes} classes: choose {classes} to {len(rows)}, or None for all."
+            )
+        chosen, _ = stratified_rows(train.labels[rows], samples, random=generator(seed, "samples"))
+        rows = rows[chosen]
+    return train.select(rows), train.select(val_rows)

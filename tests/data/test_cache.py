@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from kd_teach.data.cache import cache_dir, cached
+
+
+def test_made_once_for_each_key(own_cache):
+    made = []
+
+    def make():
+        made.append(len(made))
+        return {"numbers": torch.arange(3) + len(made)}
+
+    assert cached("things", b"a", make)["numbers"].tolist() == [1, 2, 3]
+    assert cached("things", b"a", make)["numbers"].tolist() == [1, 2, 3]
+    assert cached("things", b"b", make)["numbers"].tolist() == [2, 3, 4]
+    assert len(made) == len(list(own_cache.iterdir())) == 2
+
+
+def test_a_damaged_file_is_made_anew(own_cache):
+    cached("things", b"a", lambda: {"numbers": torch.arange(3)})
+    (path,) = own_cache.iterdir()
+    path.write_bytes(path.read_bytes()[:-4])
+    assert cached("things", b"a", lambda: {"numbers": torch.arange(4)})["numbers"].tolist() == [0, 1, 2, 3]
+    assert cached("things", b"a", lambda: pytest.fail("not kept"))["numbers"].tolist() == [0, 1, 2, 3]
+
+
+def test_a_folder_that_cannot_be_written_gives_a_warning(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KD_TEACH_CACHE", str(tmp_path / "file"))
+    with pytest.warns(UserWarning, match="Could not keep things .* set KD_TEACH_CACHE"):
+        assert cached("things", b"a", lambda: {"numbers": torch.arange(3)})["numbers"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "end"),
+    [
+        ("linux", "XDG_CACHE_HOME", "kd_teach"),
+        ("win32", "LOCALAPPDATA", "kd_teach"),
+        ("darwin", "HOME", "Library/Caches/kd_teach"),
+    ],
+)
+def test_the_platform_decides_where(platform, variable, end, tmp_path, monkeypatch):
+    monkeypatch.delenv("KD_TEACH_CACHE")
+    monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr("sys.platform", platform)
+    assert cache_dir() == tmp_path / Path(end)

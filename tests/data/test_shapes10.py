@@ -1,0 +1,148 @@
+"""shapes10 is the same everywhere, balanced, and its masks and outlines are what they say."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from kd_teach.data import _drawing as draw
+from kd_teach.data import shapes10
+from kd_teach.data.shapes10 import CLASSES, FAMILIES, draw_shapes10
+
+# sha256 over the bytes of images, labels and masks of draw_shapes10(200, seed=0). It changes only when the
+# drawing is meant to change: a teacher that was trained on other pictures must then be trained again.
+FINGERPRINT = "9d58911f088fcd9a7a48d7cfba1e1d1c4bc088910dc1f44d3f8115ff85c1ec76"
+
+
+@pytest.fixture(scope="module")
+def split():
+    return draw_shapes10(1000, seed=0)
+
+
+def test_pictures_are_the_same_on_every_platform(split):
+    digest = hashlib.sha256()
+    for tensor in (split.images, split.labels, split.masks):
+        digest.update(tensor[:200].numpy().tobytes())
+    assert digest.hexdigest() == FINGERPRINT
+
+
+def test_more_images_continue_fewer(split):
+    fewer = draw_shapes10(123, seed=0)  # ends within a chunk and within a ten
+    for a, b in ((fewer.images, split.images), (fewer.labels, split.labels), (fewer.masks, split.masks)):
+        torch.testing.assert_close(a, b[:123], rtol=0, atol=0)
+
+
+def test_seeds_give_other_pictures_in_another_order(split):
+    other = draw_shapes10(1000, seed=-(2**80))  # any integer will do
+    assert not torch.equal(other.labels, split.labels)
+    assert (other.images != split.images).float().mean() > 0.9
+
+
+def test_every_ten_images_show_every_class_in_random_order(split):
+    tens = split.labels.view(-1, 10)
+    torch.testing.assert_close(tens.sort(dim=1).values, torch.arange(10).expand(100, 10))
+    assert len(tens.unique(dim=0)) == 100
+
+
+def test_families_part_the_classes():
+    assert sorted(sum(FAMILIES.values(), ())) == sorted(CLASSES) == sorted(draw.OUTLINES)
+    assert len(set(CLASSES)) == 10
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("ratio", shapes10._RATIO)
+def test_outlines_enclose_the_same_area(name, ratio):
+    side = np.linspace(-2.5, 2.5, 1000, dtype=np.float32)
+    inside = draw.OUTLINES[name](side, side[:, None], np.float32(ratio)) < 0
+    assert inside.mean() * 25 == pytest.approx(np.pi, rel=0.1)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_outlines_measure_distance_near_the_edge(name):
+    """Edges are one pixel soft because the slope across them is 1, whatever the shape and its ratio."""
+    side = np.linspace(-2.5, 2.5, 1000, dtype=np.float32)
+    distance = draw.OUTLINES[name](side, side[:, None], np.float32(2.0))
+    slope = np.hypot(*np.gradient(distance, side[1] - side[0]))
+    edge = slope[np.abs(distance) < 0.03]
+    assert np.mean(np.abs(edge - 1) < 0.05) > 0.9  # the rest are corners
+
+
+def test_no_class_can_be_turned_into_another():
+    """Over all angles and ratios, the best overlap of two outlines stays clear of the same shape."""
+    side = np.linspace(-2.2, 2.2, 60, dtype=np.float32)
+    inside = {}
+    for name, outline in draw.OUTLINES.items():
+        poses = []
+        for turn in np.arange(0, 2 * np.pi, np.pi / 30):
+            cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+            x, y = cos * side + sin * side[:, None], cos * side[:, None] - sin * side
+            poses += [
+                outline(x, y, np.float32(ratio)).ravel() < 0 for ratio in np.linspace(*shapes10._RATIO, 4)
+            ]
+        inside[name] = np.array(poses, np.float32)
+    for i, a in enumerate(CLASSES):
+        for b in CLASSES[i + 1 :]:
+            both = inside[a][:4] @ inside[b].T  # a upright, b at every angle
+            union = inside[a][:4].sum(1)[:, None] + inside[b].sum(1) - both
+            assert (both / union).max() < 0.88, (a, b)
+
+
+def test_masks_cover_the_object(split):
+    area = split.masks.sum(dim=(1, 2))
+    assert area.min() > 40 and area.max() < 300  # of 1024 pixels
+    for label in range(10):  # size is no evidence of the class
+        assert 120 < area[split.labels == label].float().mean() < 165
+
+
+def test_masks_show_where_the_object_is(split, monkeypatch):
+    """Without the objects, exactly the pixels outside their outlines stay as they were."""
+    whole = shapes10._shape
+
+    def no_object(dice, kinds, centre, radius):
+        drawn = whole(dice, kinds, centre, radius)
+        return drawn if radius.max() < shapes10._RADIUS[0] else np.zeros_like(drawn)
+
+    monkeypatch.setattr(shapes10, "_shape", no_object)
+    bare = draw_shapes10(1000, seed=0)
+    assert not bare.masks.any()
+    changed = (bare.images != split.images).any(dim=1)
+    assert changed[split.masks].float().mean() > 0.98
+    edges = changed & ~split.masks  # soft edges: less than half of such a pixel is the object's
+    assert edges.sum() < 0.3 * split.masks.sum()
+    change = (bare.images.int() - split.images.int()).abs().amax(dim=1).float()
+    assert change[split.masks].mean() > 3 * change[edges].mean()
+
+
+def test_object_stands_out_from_the_ground(split):
+    """The mean colours of object and surroundings differ clearly in some channel."""
+    inside, images = split.masks[:, None], split.images.double()
+    object_colour = (images * inside).sum((2, 3)) / inside.sum((2, 3))
+    ground_colour = (images * ~inside).sum((2, 3)) / (~inside).sum((2, 3))
+    contrast = (object_colour - ground_colour).abs().amax(dim=1)
+    assert contrast.min() > 35
+
+
+def test_colour_is_no_evidence_of_the_class(split):
+    """Mean colours of the classes' objects agree within what 100 random objects of each allow."""
+    inside = split.masks[:, None]
+    colour = (split.images.double() * inside).sum((2, 3)) / inside.sum((2, 3))
+    means = torch.stack([colour[split.labels == label].mean(0) for label in range(10)])
+    assert (means - colour.mean(0)).abs().max() < 4 * (colour.std(0) / 10).max()
+
+
+@pytest.mark.parametrize("n", [0, -5])
+def test_fewer_than_one_image_is_an_error(n):
+    with pytest.raises(ValueError, match=f"n={n}.*1 or more"):
+        draw_shapes10(n, seed=0)
+
+
+@pytest.mark.parametrize("bad", [{"n": 2.0, "seed": 0}, {"n": 2, "seed": 0.5}, {"n": 2, "seed": "0"}])
+def test_only_integers_are_taken(bad):
+    with pytest.raises(TypeError, match="must be an integer"):
+        draw_shapes10(bad["n"], seed=bad["seed"])
+
+
+def test_dice_say_when_they_run_out():
+    with pytest.raises(IndexError, match="4 random numbers"):
+        draw.Dice(np.zeros((3, 4), np.uint16)).between(0, 1, 5)
