@@ -1,0 +1,109 @@
+"""What a network answers to one image: soft targets p(z; T) = softmax(z / T).
+
+Source: Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, 2015.
+https://arxiv.org/abs/1503.02531
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kd_teach.plots import style
+from kd_teach.plots._numbers import Numbers, check_finite, check_images, check_names, to_array
+
+SMALLEST = 1e-8  # where a log axis ends: float32 probabilities below say nothing
+
+
+def soft_targets(
+    logits: Numbers,
+    classes: Sequence[str],
+    *,
+    temperatures: Sequence[float] = (1, 2, 4, 8),
+    label: int | None = None,
+    top: int = 10,
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Class probabilities of one image at several temperatures: a bar per class and temperature.
+
+    Args:
+        logits: (K,) of one image.
+        classes: K names.
+        temperatures: the values of T, each > 0; darker bars are colder.
+        label: the true class; its name is set bold and marked.
+        top: how many classes to show, the most probable ones (and the true one) in the order of the labels.
+        log: probabilities on a log axis, where also what T = 1 hides can be seen.
+        ax: where to draw; None makes a figure 7 inches wide.
+
+    Raises:
+        ValueError: shapes that do not fit, a logit that is not finite, no or non-positive temperatures, a
+            label outside 0..K-1.
+    """
+    logits = to_array(logits, "logits", "(K,)").astype(float)
+    check_finite(logits, "logits")
+    check_names(classes, len(logits), "logits")
+    if not len(temperatures) or not all(t > 0 for t in temperatures):
+        raise ValueError(f"temperatures are {list(temperatures)}; expected at least one, all positive.")
+    if label is not None and not 0 <= label < len(logits):
+        raise ValueError(f"label is {label}; expected 0..{len(logits) - 1}, or None.")
+    if top < 1:
+        raise ValueError(f"top is {top}; expected at least 1.")
+
+    shown = set(np.argsort(-logits, kind="stable")[:top].tolist())
+    shown = sorted(shown if label is None else shown | {int(label)})
+    ax = style.axes(ax, figsize=(7, 1 + 0.07 * len(shown) * (len(temperatures) + 1.5)))
+    places = np.arange(len(shown))
+    thickness = 0.8 / len(temperatures)
+    shades = plt.colormaps[style.SEQUENTIAL](np.linspace(0.05, 0.85, len(temperatures)))
+    for i, (temperature, shade) in enumerate(zip(temperatures, shades, strict=True)):
+        offset = (i - (len(temperatures) - 1) / 2) * thickness
+        bars = softmax(logits / temperature)[shown]
+        ax.barh(places + offset, bars, thickness, color=shade, label=f"T = {temperature:g}")
+    ax.set_yticks(places, [classes[k] + (" (true)" if k == label else "") for k in shown])
+    if label is not None:
+        ax.get_yticklabels()[shown.index(label)].set_fontweight("bold")
+    ax.set_ylim(len(shown) - 0.5, -0.5)  # read from top to bottom
+    if log:
+        smallest = min(softmax(logits / temperature)[shown].min() for temperature in temperatures)
+        ax.set(xscale="log", xlim=(max(SMALLEST, smallest / 2), 1))
+    else:
+        ax.set_xlim(0, 1)
+    ax.set(xlabel="probability", title="The higher the temperature, the more the other classes show")
+    ax.grid(True, axis="x")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def soft_target_card(image: Numbers, logits: Numbers, classes: Sequence[str], **options) -> Figure:
+    """One picture beside its soft targets, 9 inches wide.
+
+    Args:
+        image: (3, H, W) uint8.
+        logits, classes, options: as for `soft_targets`, all but `ax`.
+
+    Raises:
+        ValueError: as for `soft_targets`, or an image of another shape or type.
+    """
+    image = to_array(image, "image", "(3, H, W)")
+    check_images(image, "image", "(3, H, W)")
+    bars = soft_targets(logits, classes, **options)
+    figure = bars.figure
+    left, right = figure.add_gridspec(1, 2, width_ratios=(1, 2.4))
+    bars.set_subplotspec(right)
+    picture = figure.add_subplot(left)
+    picture.imshow(image.transpose(1, 2, 0), interpolation="nearest")
+    label = options.get("label")
+    picture.set_title("The image" if label is None else f"True class: {classes[label]}", loc="center")
+    picture.axis("off")
+    picture.set_anchor("N")
+    figure.set_size_inches(9, figure.get_figheight())
+    return figure
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    """exp(z) / sum exp(z), without overflow."""
+    e = np.exp(z - z.max())
+    return e / e.sum()
