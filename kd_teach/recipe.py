@@ -1,0 +1,109 @@
+"""What a method declares about itself: where its tensors come from, what it trains, and how it weighs the terms.
+
+A `Recipe` holds no weights and runs nothing. `kd_teach.distiller` binds it to a student and a teacher,
+`kd_teach.training` runs the phases it lists, and neither knows any method's name.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch import Tensor, nn
+
+from kd_teach.data import Batch
+from kd_teach.features import Features
+
+if TYPE_CHECKING:
+    from kd_teach.distiller import Distiller
+
+Terms = dict[str, Tensor]
+Weight = float | Callable[[float], float]  # a number, or a function of the progress (0..1) through the phase
+
+
+def nothing() -> None:
+    """The `after_step` of a phase that keeps no memory."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One leg of training: which weights move, and what they minimise.
+
+    Everything that is not in `trains` is frozen and in eval mode. `objective` gets the features of the student
+    and of the teacher (None where `student_runs` or `teacher_runs` is off: why pay for a forward pass that
+    nobody looks at) and the batch, and answers with named, unweighted, scalar terms; `weights` says how much of
+    each is minimised.
+    """
+
+    name: str
+    trains: Sequence[nn.Module]
+    objective: Callable[[Features, Features, Batch], Terms]
+    weights: Mapping[str, Weight]
+    share: float = 1.0  # of the epochs asked for, relative to the other phases
+    lr_scale: float = 1.0  # times the learning rate asked for
+    student_runs: bool = True
+    teacher_runs: bool = True
+    teacher_mode: Literal["eval", "train"] = "eval"  # "train": batch statistics in the teacher's BN (OFD's authors)
+    after_step: Callable[[], None] = nothing  # memory banks are renewed here, after the optimiser (CRD)
+
+    def weigh(self, terms: Terms, progress: float) -> Tensor:
+        """The weighted sum of the terms, `progress` (0..1) of the way through the phase."""
+        if missing := terms.keys() ^ self.weights.keys():
+            raise ValueError(
+                f"Phase {self.name!r} has terms {sorted(terms)} but weights {sorted(self.weights)}; "
+                f"{sorted(missing)} must be in both."
+            )
+        weights = {name: w(progress) if callable(w) else w for name, w in self.weights.items()}
+        return sum(weights[name] * term for name, term in terms.items())
+
+
+def one_phase(run: "Distiller") -> list[Phase]:
+    """Labels and method together from the first epoch to the last: what most of the fourteen do."""
+    return [
+        Phase(
+            "distil",
+            [run.student, run.loss],
+            run.task_and_distil,
+            run.weights,
+            after_step=getattr(run.loss, "after_step", nothing),
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One reading of a method: what its paper says, or what the code that everyone copies does."""
+
+    weight: float  # of the method's loss
+    source: str  # where the weights come from
+    task_weight: float = 1.0  # of cross-entropy with the labels
+    phases: Callable[["Distiller"], list[Phase]] = one_phase
+
+
+@dataclass(frozen=True)
+class Context:
+    """What `Recipe.build` may look at besides the two taps."""
+
+    student: nn.Module
+    teacher: nn.Module  # OFD reads its margins from the teacher's batch norms
+    labels: Tensor  # (N,) of the training set: CRD sizes its banks and picks its negatives by them
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a method declares about itself.
+
+    `tap` picks from `Features` what the loss compares; it is applied to both networks, and once to a dry run, so
+    that `build` sees real shapes. `build(student_tap, teacher_tap, context, variant=..., **options)` makes the loss;
+    all that it learns or remembers lives inside it.
+    """
+
+    name: str
+    title: str
+    paper: str
+    knowledge: Literal["response", "feature", "relation"]
+    tap: Callable[..., Any]
+    build: Callable[..., nn.Module]
+    variants: Mapping[str, Variant]  # the first is the default
+    tap_options: tuple[str, ...] = ()  # names of options that `tap` takes; the others go to `build`
+    needs: tuple[str, ...] = ()  # fields of Batch that the loss also takes
