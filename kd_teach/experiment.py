@@ -1,0 +1,233 @@
+"""One call from names to a trained student: `distill` with a teacher, `train_alone` without.
+
+A run folder holds all that is needed to believe and repeat it:
+
+    weights.safetensors   the student, without the parts that only the loss needed
+    history.csv           one row per epoch
+    card.json             the exact configuration, the environment, and what came out on the test set
+    curves.png            the history as a picture
+    checkpoint.pt         only while the run is unfinished: `resume=True` goes on from it
+"""
+
+import hashlib
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+import kd_teach
+from kd_teach import plots
+from kd_teach.data import Data, load_data
+from kd_teach.distiller import Alone, Distiller
+from kd_teach.metrics import accuracy, confusion
+from kd_teach.models import create_model
+from kd_teach.precision import pick_device, pick_precision
+from kd_teach.recipe import Recipe
+from kd_teach.teachers import load_teacher
+from kd_teach.training import Record, Settings, history_table, predict, train
+
+
+class Result(NamedTuple):
+    """What a run gives back."""
+
+    student: nn.Module  # trained, in eval mode
+    history: pd.DataFrame  # one row per epoch
+    test_accuracy: float  # share of the test images named rightly; NaN for an interrupted run
+    card: dict  # configuration, environment, outcome: what card.json holds
+
+
+def distill(
+    method: str | Recipe,
+    *,
+    student: str | nn.Module = "resnet8",
+    teacher: str | Path | nn.Module,
+    data: str | Path | Data,
+    samples: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    cache: str | Path | None = None,
+    options: dict | None = None,
+    on_epoch: Callable[[Record], None] | None = None,
+    **settings,
+) -> Result:
+    """Train a student under a teacher by one of the methods.
+
+    Args:
+        method: a name from `list_methods()`, or a `Recipe` of your own.
+        student: a name from `list_models()` (created here from the seed), or a network, trained in place.
+        teacher: a name from `list_teachers()`, the folder of a finished run, or a network.
+        data: a name from `list_data()`, a folder of class folders, or what `load_data` returned.
+        samples: how many training images to use, stratified; None takes all. Only with `data` by name.
+        out: the run folder; None keeps nothing.
+        resume: go on from a checkpoint in `out`, or, where the same run stands there finished, load it.
+        cache: instead of `out`, a folder of many runs: this one lives there under a hash of its configuration, is loaded
+            if it is finished and gone on with if it was interrupted.
+        options: what `Distiller` takes: variant, weight, task_weight, with_kd and the method's own options.
+        on_epoch: called with the `Record` of every epoch, to print or draw it.
+        settings: fields of `Settings`: epochs, seed, batch_size, lr, device, precision, ...
+
+    Returns:
+        A `Result`. The same seed and thread count give the same result; with `train_alone` under the same seed, student
+        initialisation, batches and augmentation are the same too, so that the two can be compared as a pair.
+    """
+    settings = Settings(**settings)
+    data = _data(data, samples, settings.seed)
+    student_name, student = _student(student, data, settings.seed)
+    teacher_name, teacher = (type(teacher).__name__, teacher) if isinstance(teacher, nn.Module) else (str(teacher), load_teacher(teacher))
+    torch.manual_seed(settings.seed)  # for what the loss itself learns
+    run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
+    what = {
+        "method": run.recipe.name,
+        "variant": run.variant,
+        "options": {"weight": run.weight, "task_weight": run.task_weight} | (options or {}),
+        "teacher": teacher_name,
+        "teacher_weights": weights_fingerprint(teacher),
+        "model": student_name,
+    }
+    return _carry_out(run, what, data, settings, out, resume, cache, on_epoch)
+
+
+def train_alone(
+    student: str | nn.Module = "resnet8",
+    *,
+    data: str | Path | Data,
+    samples: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    cache: str | Path | None = None,
+    on_epoch: Callable[[Record], None] | None = None,
+    **settings,
+) -> Result:
+    """Train a network on the labels only: the control of every comparison, and how teachers are made.
+
+    Arguments and result as for `distill`.
+    """
+    settings = Settings(**settings)
+    data = _data(data, samples, settings.seed)
+    student_name, student = _student(student, data, settings.seed)
+    return _carry_out(Alone(student, data), {"method": None, "model": student_name}, data, settings, out, resume, cache, on_epoch)
+
+
+def load_run(folder: str | Path) -> Result:
+    """The result of a finished run, from its folder."""
+    card = json.loads((Path(folder) / "card.json").read_text(encoding="utf-8"))
+    return _read_run(Path(folder), card, create_model(card["model"], num_classes=card["num_classes"]))
+
+
+def _read_run(folder: Path, card: dict, student: nn.Module) -> Result:
+    student.load_state_dict(load_file(folder / "weights.safetensors"))
+    return Result(student.eval(), pd.read_csv(folder / "history.csv"), card["test_accuracy"], card)
+
+
+def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
+    config = what | {
+        "versions": {"kd_teach": kd_teach.__version__, "torch": torch.__version__},
+        "num_classes": data.num_classes,
+        "initial_weights": weights_fingerprint(run.student),
+        "data": data.name,
+        "samples": len(data.train),
+        "data_fingerprint": data.fingerprint(),
+        "settings": asdict(settings)
+        | {"device": pick_device(settings.device).type, "precision": pick_precision(settings.precision, settings.device)},
+    }
+    if cache:
+        out, resume = Path(cache) / config_hash(config), True
+    folder = Path(out) if out else None
+    checkpoint = None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = folder / "checkpoint.pt"
+        finished = folder / "card.json"
+        if finished.exists():
+            card = json.loads(finished.read_text(encoding="utf-8"))
+            if resume and card["config_hash"] == config_hash(config):
+                return _read_run(folder, card, run.student)
+            raise FileExistsError(f"{folder} holds another finished run; choose another folder, or delete this one.")
+        if checkpoint.exists() and not resume:
+            raise FileExistsError(f"{folder} holds an unfinished run; go on with it (--resume), or delete it.")
+
+    torch.manual_seed(settings.seed)
+    started = time.perf_counter()
+    records = []
+    for record in train(run, data, settings, checkpoint=checkpoint):
+        records.append(record)
+        if on_epoch:
+            on_epoch(record)
+    history = history_table(records)
+    if not records[-1].complete:
+        if folder:
+            history.to_csv(folder / "history.csv", index=False)
+            print(f"Stopped; the state is in {checkpoint}. The same command with --resume goes on from there.")
+        return Result(run.student.eval(), history, float("nan"), config)
+
+    logits = predict(run.student, data.test, data, settings)
+    card = config | {
+        "config_hash": config_hash(config),
+        "test_accuracy": accuracy(logits, data.test.labels),
+        "val_accuracy": history["val_accuracy"].iloc[-1],
+        "confusion": confusion(logits, data.test.labels, data.num_classes).tolist(),
+        "classes": list(data.classes),
+        "parameters": sum(p.numel() for p in run.student.parameters()),
+        "seconds": round(history["seconds"].sum(), 1),
+        "seconds_this_session": round(time.perf_counter() - started, 1),
+        "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
+        "environment": environment(),
+    }
+    if folder:
+        save_file({k: v.contiguous() for k, v in run.student.state_dict().items()}, folder / "weights.safetensors")
+        history.to_csv(folder / "history.csv", index=False)
+        figure = plots.training_report(history)
+        figure.savefig(folder / "curves.png", dpi=100)
+        plt.close(figure)
+        (folder / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
+        checkpoint.unlink(missing_ok=True)
+    return Result(run.student, history, card["test_accuracy"], card)
+
+
+def environment() -> dict:
+    """The machine: what besides the configuration decides on seconds and on the last digits."""
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }
+
+
+def weights_fingerprint(model: nn.Module) -> str:
+    """A short hash of all weights and buffers: tells whether two networks are the same."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def config_hash(config: dict) -> str:
+    """A short hash of a run's whole configuration: the key under which runs are found again."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _data(data, samples: int | None, seed: int) -> Data:
+    if isinstance(data, Data):
+        if samples is not None:
+            raise ValueError("samples goes with data by name; for loaded data, pass it to load_data(..., samples=...).")
+        return data
+    return load_data(data, samples=samples, seed=seed)
+
+
+def _student(student, data: Data, seed: int) -> tuple[str, nn.Module]:
+    if isinstance(student, nn.Module):
+        return type(student).__name__, student
+    torch.manual_seed(seed)
+    return student, create_model(student, num_classes=data.num_classes)

@@ -1,0 +1,59 @@
+"""Where to compute, and in which number format: the fastest that the machine really has, unless told otherwise."""
+
+import functools
+from pathlib import Path
+
+import torch
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """The device called `device`; "auto" takes CUDA, then Apple's MPS, then the CPU.
+
+    Raises:
+        ValueError: a device that this machine or this build of PyTorch does not have.
+    """
+    has_mps = torch.backends.mps.is_available()
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
+    picked = torch.device(device)
+    if (picked.type == "cuda" and not torch.cuda.is_available()) or (picked.type == "mps" and not has_mps):
+        raise ValueError(f"This machine (or this build of PyTorch) has no {picked.type!r}; use device='auto' or 'cpu'.")
+    return picked
+
+
+def pick_precision(precision: str = "auto", device: str = "auto") -> str:
+    """The number format of the layers: "auto" is bfloat16 where the processor computes in it, else float32.
+
+    Losses are computed in float32 whatever stands here.
+    """
+    if precision != "auto":
+        if precision not in PRECISIONS:
+            raise ValueError(f"Unknown precision {precision!r}; expected auto, {' or '.join(PRECISIONS)}.")
+        return precision
+    kind = pick_device(device).type
+    has = {"cuda": cuda_has_bfloat16, "cpu": cpu_has_bfloat16}.get(kind, lambda: False)
+    return "bfloat16" if has() else "float32"
+
+
+def cuda_has_bfloat16() -> bool:
+    """Tensor cores for bfloat16 came with compute capability 8.0; before, it is emulated."""
+    return torch.cuda.get_device_capability() >= (8, 0)
+
+
+@functools.cache
+def cpu_has_bfloat16() -> bool:
+    """True where the processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX).
+
+    PyTorch emulates bfloat16 elsewhere: on an AVX2 laptop that is about eight times slower than float32.
+    """
+    flags = Path("/proc/cpuinfo")
+    if flags.exists():
+        return bool({"avx512_bf16", "amx_bf16"} & set(flags.read_text().split()))
+    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """A context in which layers compute in `precision`."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bfloat16")
