@@ -1,0 +1,85 @@
+"""The command line, run as a user would, on a folder of small images."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from tests.helpers import tiny_split
+from torchvision.io import write_png
+from typer.testing import CliRunner
+
+from kd_teach import list_methods, list_models, list_teachers
+from kd_teach.cli import app
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data set of class folders, 24 training and 6 test images of 16x16 pixels."""
+    root = tmp_path_factory.mktemp("stripes")
+    for part, count in (("train", 24), ("test", 6)):
+        split = tiny_split(count)
+        for row, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            where = root / part / f"class{label}"
+            where.mkdir(parents=True, exist_ok=True)
+            write_png(image, str(where / f"{row}.png"))
+    return root
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+BUDGET = ("--epochs", 2, "--batch-size", 8, "--device", "cpu", "--val", 3)
+
+
+def test_train_then_distil_under_what_was_trained(folder, tmp_path):
+    printed = run("train", "--model", "resnet14", "--data", folder, "--out", tmp_path / "teacher", *BUDGET)
+    assert "alone 2: task" in printed and "Test accuracy" in printed
+    out = tmp_path / "student"
+    options = ("--method", "fitnet", "--variant", "repdistiller", "--weight", 50, "--with-kd", 0.5)
+    printed = run("distill", "--teacher", tmp_path / "teacher", "--data", folder, "--out", out, *options, *BUDGET)
+    assert "distil 1: task" in printed
+    card = json.loads((out / "card.json").read_text())
+    assert (card["method"], card["variant"], card["options"]["weight"]) == ("fitnet", "repdistiller", 50)
+    assert card["samples"] == 21 and card["settings"]["epochs"] == 2
+
+
+def test_resume_loads_what_is_finished(folder, tmp_path):
+    command = ("train", "--data", folder, "--out", tmp_path / "run", *BUDGET)
+    run(*command)
+    assert "alone 1" not in run(*command, "--resume")
+
+
+def test_lists():
+    assert all(name in run("methods") for name in list_methods())
+    assert all(name in run("models") for name in list_models())
+    printed = run("teachers")
+    assert all(name in printed for name in list_teachers())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("distill", "--method", "dk", "--teacher", "x", "--out", "y"), "Unknown teacher"),
+        (("train", "--data", "nowhere", "--out", "y"), "Unknown data set 'nowhere'"),
+    ],
+)
+def test_a_mistake_ends_in_one_line(arguments, says, tmp_path):
+    command = [sys.executable, "-m", "kd_teach.cli", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.startswith("kd-teach: ") and says in result.stderr and "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_weights_do_not_depend_on_the_way_they_were_asked_for(folder, tmp_path):
+    from kd_teach import load_data, load_run, train_alone
+
+    run("train", "--data", folder, "--out", tmp_path / "run", *BUDGET)
+    data = load_data(folder, val=3)
+    direct = train_alone("resnet8", data=data, epochs=2, batch_size=8, device="cpu")
+    assert torch.equal(load_run(tmp_path / "run").student.classifier.weight, direct.student.classifier.weight)

@@ -1,0 +1,155 @@
+"""Committed notebooks are clean, and the checker and cleaner behind that (`tools/run_notebooks.py`) work.
+
+That the notebooks run is nbval's part: see `make test`.
+"""
+
+import base64
+import io
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+from tools.run_notebooks import MAX_BYTES, NOTEBOOKS, WIDGET, clean, problems, quantise, run
+
+
+def png(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def opened(picture: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(picture)))
+
+
+def photo() -> Image.Image:
+    """64 x 64 pixels that need more than 256 colours and do not compress well, as in a photograph."""
+    ramp = np.linspace(0, 240, 64, dtype=int)
+    colours = np.stack(np.broadcast_arrays(ramp, ramp[:, None], 120), axis=-1)  # (64, 64, 3)
+    grain = np.random.default_rng(0).integers(0, 16, colours.shape)
+    return Image.fromarray((colours + grain).astype(np.uint8))
+
+
+def executed(*, widget_id: str = "1f3a", when: str = "2000-01-01T00:00:00") -> NotebookNode:
+    """A small notebook as a run leaves it: a picture, a widget shown twice, ids and times of that run."""
+    picture = new_output("display_data", {"image/png": png(photo())})
+    widgets = [new_output("display_data", {WIDGET: {"model_id": widget_id}}) for _ in range(2)]
+    cells = [
+        new_markdown_cell("# Title", id="a"),
+        new_code_cell("show()", id="b", execution_count=1, outputs=[picture]),
+        new_code_cell("", id="c"),
+        new_code_cell("slider", id="d", execution_count=2, outputs=widgets),
+    ]
+    cells[1].metadata["execution"] = {"iopub.execute_input": when}
+    metadata = {"widgets": {"state": {widget_id: {}}}, "language_info": {"name": "python", "version": when}}
+    return new_notebook(cells=cells, metadata=metadata)
+
+
+def raise_error(notebook):
+    notebook.cells[1].outputs.append(new_output("error", ename="ValueError", evalue="no", traceback=[]))
+
+
+def warn(notebook):
+    notebook.cells[1].outputs.append(new_output("stream", name="stderr", text="Warning: soon gone\n"))
+
+
+def skip_a_cell(notebook):
+    notebook.cells[3].execution_count = None
+
+
+def run_out_of_order(notebook):
+    notebook.cells[1].execution_count, notebook.cells[3].execution_count = 2, 1
+
+
+def remove_picture(notebook):
+    notebook.cells[1].outputs = []
+
+
+def keep_widget_state(notebook):
+    notebook.metadata["widgets"] = {}
+
+
+def keep_timestamps(notebook):
+    notebook.cells[0].metadata["execution"] = {}
+
+
+def swell(notebook):
+    notebook.cells[0].source = "x" * MAX_BYTES
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_committed_notebook_is_clean(path):
+    assert problems(nbformat.read(path, as_version=4)) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (raise_error, "code cell 1 raised ValueError: no"),
+        (warn, "code cell 1 wrote to stderr: Warning: soon gone"),
+        (skip_a_cell, "counts are [1, None]"),
+        (run_out_of_order, "counts are [2, 1]"),
+        (remove_picture, "no picture"),
+        (keep_widget_state, "widget state"),
+        (keep_timestamps, "timestamps"),
+        (swell, "2.0 MB"),
+    ],
+)
+def test_checker_names_the_problem(spoil, complaint):
+    notebook = executed()
+    clean(notebook)
+    assert problems(notebook) == []
+    spoil(notebook)
+    [found] = problems(notebook)
+    assert complaint in found
+
+
+def test_two_equal_runs_are_equal_after_cleaning():
+    first, second = executed(), executed(widget_id="77b0", when="2001-12-31T23:59:59")
+    assert first != second
+    clean(first)
+    clean(second)
+    assert first == second
+    assert [output.data[WIDGET].model_id for output in first.cells[3].outputs] == ["widget-1", "widget-1"]
+
+
+def test_quantised_picture_is_smaller_and_looks_the_same():
+    before = png(photo())
+    after = quantise(before)
+    assert len(after) < 0.6 * len(before)
+    off = np.asarray(opened(after).convert("RGB"), int) - np.asarray(photo(), int)
+    assert np.abs(off).mean() < 8
+    assert quantise(after) == after
+
+
+def test_transparent_picture_stays_transparent():
+    image = photo().convert("RGBA")
+    image.putpixel((0, 0), (0, 0, 0, 0))
+    assert opened(quantise(png(image))).convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+def test_run_saves_what_is_clean_and_leaves_the_rest_alone(tmp_path):
+    """In a real kernel: a second run gives the same bytes; a bad notebook is not saved."""
+    show = f"import base64, IPython\nIPython.display.Image(base64.b64decode('{png(photo())}'))"
+    cells = [new_code_cell(show), new_code_cell("import os\nprint(os.getcwd())")]
+    path = tmp_path / "toy.ipynb"
+    nbformat.write(new_notebook(cells=cells), path)
+    assert run(path) == []
+    once = path.read_bytes()
+    assert str(tmp_path).encode() in once
+    assert run(path) == []
+    assert path.read_bytes() == once
+
+    for source, complaint in {
+        "1 / 0": "code cell 2 raised ZeroDivisionError: division by zero",
+        "import sys\nprint('beware', file=sys.stderr)": "code cell 2 wrote to stderr: beware",
+    }.items():
+        cells[1].source = source
+        nbformat.write(new_notebook(cells=cells), path)
+        before = path.read_bytes()
+        assert run(path) == [complaint]
+        assert path.read_bytes() == before
