@@ -4,11 +4,12 @@ from importlib.metadata import version
 
 __version__ = version("kd-teach")
 
+from kd_teach import plots
 from kd_teach.data import Batch, Data, list_data, load_data
 from kd_teach.distiller import Alone, Distiller
 from kd_teach.experiment import Result, distill, load_run, train_alone
 from kd_teach.features import Features
-from kd_teach.lesson import Lesson, lesson
+from kd_teach.lessons import Lesson, lesson
 from kd_teach.methods import get_recipe, list_methods
 from kd_teach.models import create_model, list_models, tapped
 from kd_teach.recipe import Context, Phase, Recipe, Variant
@@ -40,6 +41,7 @@ __all__ = [
     "load_data",
     "load_run",
     "load_teacher",
+    "plots",
     "predict",
     "tapped",
     "teacher_card",

@@ -42,7 +42,11 @@ def load_checkpoint(path: Path, run, settings) -> dict:
     """
     state = torch.load(path, weights_only=True, map_location=next(run.student.parameters()).device)
     now = comparable(settings)
-    different = [f"{key}: {state['settings'].get(key)} then, {now[key]} now" for key in now if state["settings"].get(key) != now[key]]
+    different = [
+        f"{key}: {state['settings'].get(key)} then, {now[key]} now"
+        for key in now
+        if state["settings"].get(key) != now[key]
+    ]
     if different:
         raise ValueError(
             f"{path} was written by a run with other settings ({'; '.join(different)}). "

@@ -9,13 +9,17 @@ import typer
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Learn knowledge distillation by doing it.")
 
 # What distill and train have in common.
-DataName = Annotated[str, typer.Option("--data", help="shapes10, cifar10, cifar100, or a folder with train/ and test/.")]
+DataName = Annotated[
+    str, typer.Option("--data", help="shapes10, cifar10, cifar100, or a folder with train/ and test/.")
+]
 Samples = Annotated[int | None, typer.Option(help="Training images to use, stratified; all if left out.")]
 Val = Annotated[int | None, typer.Option(help="Validation images cut from the training set.")]
 Epochs = Annotated[int, typer.Option(help="Passes over the training images, shared out among the phases.")]
 BatchSize = Annotated[int, typer.Option(help="Images per step.")]
 LearningRate = Annotated[float, typer.Option("--lr", help="Peak learning rate.")]
-CropPad = Annotated[int, typer.Option(help="Black pixels around an image before a random crop; less for short trainings.")]
+CropPad = Annotated[
+    int, typer.Option(help="Black pixels around an image before a random crop; less for short trainings.")
+]
 Seed = Annotated[int, typer.Option(help="Decides on initial weights, subset, batches and augmentation.")]
 Out = Annotated[Path, typer.Option(help="The run folder.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")]
@@ -175,8 +179,10 @@ def print_epoch(record) -> None:
 
 def report(result, out: Path) -> None:
     """The last lines of a run."""
-    if result.test_accuracy == result.test_accuracy:  # not NaN: the run was not interrupted
-        print(f"Test accuracy {result.test_accuracy:.2%} after {result.card['seconds']:.0f} s of training. All in {out}.")
+    if result.complete:
+        print(
+            f"Test accuracy {result.test_accuracy:.2%} after {result.card['seconds']:.0f} s of training. All in {out}."
+        )
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
 """The first thing to run: a student that learns under a teacher beats its twin that learns alone.
 
 Everything is on board: shapes10 is drawn here, its teacher ships with the package. Student and twin start from the
-same weights and see the same batches; only the loss differs.
+same weights and see the same batches; only the loss differs. The budget is so small that the twin hardly learns
+anything from the labels, while hints (FitNet, trained jointly) show the student at once what to look for. Soft
+targets alone (KD) do not help this early, and with 10,000 images and 12 epochs the twin learns too: see the notebooks.
 """
 
 from pathlib import Path
@@ -11,7 +13,7 @@ import pandas as pd
 
 from kd_teach import plots
 from kd_teach.data import load_data
-from kd_teach.experiment import distill, train_alone
+from kd_teach.experiment import Result, distill, train_alone
 from kd_teach.metrics import accuracy
 from kd_teach.teachers import load_teacher
 from kd_teach.training import predict
@@ -20,7 +22,7 @@ TEACHER, STUDENT = "shapes10/resnet20", "resnet8"
 
 
 def demo(
-    out: str | Path | None = None, *, seeds: tuple[int, ...] = (0,), samples: int = 2000, epochs: int = 6
+    out: str | Path | None = None, *, seeds: tuple[int, ...] = (0,), samples: int = 2000, epochs: int = 5
 ) -> pd.DataFrame:
     """Train both students per seed on shapes10 and compare them with the teacher on the test images.
 
@@ -37,9 +39,10 @@ def demo(
     alone, distilled = [], []
     for seed in seeds:
         data = load_data("shapes10", samples=samples, val=0, seed=seed)
-        budget = {"data": data, "epochs": epochs, "seed": seed}
-        alone.append(train_alone(STUDENT, **budget))
-        distilled.append(distill("kd", student=STUDENT, teacher=teacher, **budget))
+        budget = {"data": data, "epochs": epochs, "seed": seed, "batch_size": 32}
+        hints = {"teacher": teacher, "options": {"variant": "repdistiller"}}
+        alone.append(completed(train_alone(STUDENT, **budget)))
+        distilled.append(completed(distill("fitnet", student=STUDENT, **hints, **budget)))
     teacher_accuracy = accuracy(predict(teacher, data.test, data), data.test.labels)
     accuracies = {
         "teacher": [teacher_accuracy],
@@ -47,9 +50,10 @@ def demo(
         "student distilled": [result.test_accuracy for result in distilled],
     }
     if out:
-        ax = plots.accuracy_bars(accuracies)
-        ax.figure.savefig(out, dpi=100)
-        plt.close(ax.figure)
+        with plt.rc_context(plots.STYLE):
+            figure = plots.accuracy_bars(accuracies).figure
+            figure.savefig(out)
+        plt.close(figure)
     networks = [teacher, alone[0].student, distilled[0].student]
     return pd.DataFrame(
         {
@@ -57,5 +61,12 @@ def demo(
             "parameters": [sum(p.numel() for p in network.parameters()) for network in networks],
             "seconds": [None, *(sum(r.card["seconds"] for r in runs) / len(runs) for runs in (alone, distilled))],
         },
-        index=[f"teacher ({TEACHER})", f"{STUDENT} alone", f"{STUDENT} distilled (KD)"],
+        index=[f"teacher ({TEACHER})", f"{STUDENT} alone", f"{STUDENT} distilled (hints)"],
     )
+
+
+def completed(result: Result) -> Result:
+    """The result of a run that was not cut short: half a comparison is none, so Ctrl-C ends the demo."""
+    if not result.complete:
+        raise KeyboardInterrupt
+    return result

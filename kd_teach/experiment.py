@@ -4,16 +4,16 @@ A run folder holds all that is needed to believe and repeat it:
 
     weights.safetensors   the student, without the parts that only the loss needed
     history.csv           one row per epoch
-    card.json             the exact configuration, the environment, and what came out on the test set
+    card.json             the exact configuration and the machine; at the end also what came out on the test set
     curves.png            the history as a picture
     checkpoint.pt         only while the run is unfinished: `resume=True` goes on from it
 """
 
 import hashlib
 import json
+import math
 import platform
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +29,7 @@ import kd_teach
 from kd_teach import plots
 from kd_teach.data import Data, load_data
 from kd_teach.distiller import Alone, Distiller
+from kd_teach.interrupt import Interruptible
 from kd_teach.metrics import accuracy, confusion
 from kd_teach.models import create_model
 from kd_teach.precision import pick_device, pick_precision
@@ -44,6 +45,11 @@ class Result(NamedTuple):
     history: pd.DataFrame  # one row per epoch
     test_accuracy: float  # share of the test images named rightly; NaN for an interrupted run
     card: dict  # configuration, environment, outcome: what card.json holds
+
+    @property
+    def complete(self) -> bool:
+        """False for a run that Ctrl-C ended early."""
+        return not math.isnan(self.test_accuracy)
 
 
 def distill(
@@ -70,8 +76,8 @@ def distill(
         samples: how many training images to use, stratified; None takes all. Only with `data` by name.
         out: the run folder; None keeps nothing.
         resume: go on from a checkpoint in `out`, or, where the same run stands there finished, load it.
-        cache: instead of `out`, a folder of many runs: this one lives there under a hash of its configuration, is loaded
-            if it is finished and gone on with if it was interrupted.
+        cache: instead of `out`, a folder of many runs: this one lives there under a hash of its configuration, is
+            loaded if it is finished and gone on with if it was interrupted.
         options: what `Distiller` takes: variant, weight, task_weight, with_kd and the method's own options.
         on_epoch: called with the `Record` of every epoch, to print or draw it.
         settings: fields of `Settings`: epochs, seed, batch_size, lr, device, precision, ...
@@ -83,7 +89,9 @@ def distill(
     settings = Settings(**settings)
     data = _data(data, samples, settings.seed)
     student_name, student = _student(student, data, settings.seed)
-    teacher_name, teacher = (type(teacher).__name__, teacher) if isinstance(teacher, nn.Module) else (str(teacher), load_teacher(teacher))
+    teacher_name, teacher = (
+        (type(teacher).__name__, teacher) if isinstance(teacher, nn.Module) else (str(teacher), load_teacher(teacher))
+    )
     torch.manual_seed(settings.seed)  # for what the loss itself learns
     run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
     what = {
@@ -115,7 +123,9 @@ def train_alone(
     settings = Settings(**settings)
     data = _data(data, samples, settings.seed)
     student_name, student = _student(student, data, settings.seed)
-    return _carry_out(Alone(student, data), {"method": None, "model": student_name}, data, settings, out, resume, cache, on_epoch)
+    return _carry_out(
+        Alone(student, data), {"method": None, "model": student_name}, data, settings, out, resume, cache, on_epoch
+    )
 
 
 def load_run(folder: str | Path) -> Result:
@@ -138,60 +148,87 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
         "samples": len(data.train),
         "data_fingerprint": data.fingerprint(),
         "settings": asdict(settings)
-        | {"device": pick_device(settings.device).type, "precision": pick_precision(settings.precision, settings.device)},
+        | {
+            "device": pick_device(settings.device).type,
+            "precision": pick_precision(settings.precision, settings.device),
+        },
     }
-    if cache:
-        out, resume = Path(cache) / config_hash(config), True
-    folder = Path(out) if out else None
-    checkpoint = None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = folder / "checkpoint.pt"
-        finished = folder / "card.json"
-        if finished.exists():
-            card = json.loads(finished.read_text(encoding="utf-8"))
-            if resume and card["config_hash"] == config_hash(config):
-                return _read_run(folder, card, run.student)
-            raise FileExistsError(f"{folder} holds another finished run; choose another folder, or delete this one.")
-        if checkpoint.exists() and not resume:
-            raise FileExistsError(f"{folder} holds an unfinished run; go on with it (--resume), or delete it.")
-
-    torch.manual_seed(settings.seed)
-    started = time.perf_counter()
-    records = []
-    for record in train(run, data, settings, checkpoint=checkpoint):
-        records.append(record)
-        if on_epoch:
-            on_epoch(record)
-    history = history_table(records)
-    if not records[-1].complete:
-        if folder:
-            history.to_csv(folder / "history.csv", index=False)
-            print(f"Stopped; the state is in {checkpoint}. The same command with --resume goes on from there.")
-        return Result(run.student.eval(), history, float("nan"), config)
-
-    logits = predict(run.student, data.test, data, settings)
     card = config | {
         "config_hash": config_hash(config),
+        "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
+        "environment": environment(),
+    }
+    if cache:
+        out, resume = Path(cache) / card["config_hash"], True
+    folder = Path(out) if out else None
+    if folder and (finished := _claim(folder, card, resume)):
+        return _read_run(folder, finished, run.student)
+    checkpoint = folder / "checkpoint.pt" if folder else None
+
+    torch.manual_seed(settings.seed)
+    records, finished = [], False
+    with Interruptible() as between_epochs:  # within an epoch, train itself listens for Ctrl-C
+        for record in train(run, data, settings, checkpoint=checkpoint):
+            records.append(record)
+            if on_epoch:
+                on_epoch(record)
+            if between_epochs.asked or not record.complete:
+                break
+        else:
+            finished = True
+    history = history_table(records)
+    if folder:
+        history.to_csv(folder / "history.csv", index=False)
+    if not finished:
+        if folder:
+            print(f"Stopped; the state is in {checkpoint}. The same command with --resume goes on from there.")
+        return Result(run.student.eval(), history, math.nan, card)
+
+    logits = predict(run.student, data.test, data, settings)
+    card |= {
         "test_accuracy": accuracy(logits, data.test.labels),
         "val_accuracy": history["val_accuracy"].iloc[-1],
         "confusion": confusion(logits, data.test.labels, data.num_classes).tolist(),
         "classes": list(data.classes),
         "parameters": sum(p.numel() for p in run.student.parameters()),
         "seconds": round(history["seconds"].sum(), 1),
-        "seconds_this_session": round(time.perf_counter() - started, 1),
-        "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
-        "environment": environment(),
     }
     if folder:
         save_file({k: v.contiguous() for k, v in run.student.state_dict().items()}, folder / "weights.safetensors")
-        history.to_csv(folder / "history.csv", index=False)
-        figure = plots.training_report(history)
-        figure.savefig(folder / "curves.png", dpi=100)
+        with plt.rc_context(plots.STYLE):
+            figure = plots.training_report(history, name=config["model"])
+            figure.savefig(folder / "curves.png")
         plt.close(figure)
-        (folder / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
+        _write_card(folder, card)
         checkpoint.unlink(missing_ok=True)
     return Result(run.student, history, card["test_accuracy"], card)
+
+
+def _claim(folder: Path, card: dict, resume: bool) -> dict | None:
+    """Make the folder this run's; the card of the run if it stands there finished, None if it is to be trained."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "card.json").exists():
+        before = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        if not resume:
+            raise FileExistsError(
+                f"{folder} holds a run; go on with it (--resume), delete it, or choose another folder."
+            )
+        if before["config_hash"] != card["config_hash"]:
+            changed = [
+                k for k in card if k not in ("config_hash", "command", "environment") and before.get(k) != card[k]
+            ]
+            raise FileExistsError(
+                f"{folder} holds another run: it differs in {', '.join(changed)}. Repeat the first command, or choose "
+                "another folder."
+            )
+        if "test_accuracy" in before:
+            return before
+    _write_card(folder, card)
+    return None
+
+
+def _write_card(folder: Path, card: dict) -> None:
+    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def environment() -> dict:

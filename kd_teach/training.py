@@ -8,7 +8,6 @@ anywhere goes on from its checkpoint to the very same weights.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,7 +141,9 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
             )
             with (
                 Interruptible() as ctrl_c,
-                bar(batches, total=steps, initial=step, desc=f"{phase.name} {epoch + 1}/{epochs}", leave=False) as shown,
+                bar(
+                    batches, total=steps, initial=step, desc=f"{phase.name} {epoch + 1}/{epochs}", leave=False
+                ) as shown,
             ):
                 started = time.perf_counter()
                 for batch in shown:
@@ -181,7 +182,9 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
         module.eval().requires_grad_(True)
 
 
-def take_step(phase: Phase, networks, optimizer, batch: Batch, progress: float, settings: Settings) -> dict[str, Tensor]:
+def take_step(
+    phase: Phase, networks, optimizer, batch: Batch, progress: float, settings: Settings
+) -> dict[str, Tensor]:
     """One forward pass of both networks, one backward pass, one step of the optimiser; the terms and their sum."""
     for group in optimizer.param_groups:
         group["lr"] = settings.lr * phase.lr_scale * schedule(progress, settings.warmup)
@@ -255,9 +258,10 @@ def check_finite(log: dict[str, Tensor], step: int, phase: Phase, epoch: int) ->
     broken = {name: int(good.int().argmin()) for name, good in finite.items() if not good.all()}
     if broken:
         name = min(broken, key=broken.get)  # the first to break; later ones may only be its victims
+        step = broken[name]
         raise FloatingPointError(
-            f"The term {name!r} became {log[name][broken[name]].item()} at step {broken[name] + 1} of epoch {epoch + 1}, "
-            f"phase {phase.name!r}. Usual causes: a learning rate too high for this loss (try a tenth), a weight made for "
+            f"The term {name!r} became {log[name][step].item()} at step {step + 1} of epoch {epoch + 1}, phase "
+            f"{phase.name!r}. Usual causes: a learning rate too high for this loss (try a tenth), a weight made for "
             "another reduction (sum against mean), a division or square root at zero inside the loss, or images "
             "that were not normalised."
         )

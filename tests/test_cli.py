@@ -1,17 +1,18 @@
 """The command line, run as a user would, on a folder of small images."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
-from tests.helpers import tiny_split
 from torchvision.io import write_png
 from typer.testing import CliRunner
 
 from kd_teach import list_methods, list_models, list_teachers
 from kd_teach.cli import app
+from tests.helpers import tiny_split
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +55,26 @@ def test_resume_loads_what_is_finished(folder, tmp_path):
     assert "alone 1" not in run(*command, "--resume")
 
 
+def test_ctrl_c_saves_and_resume_goes_on(folder, tmp_path):
+    out = tmp_path / "run"
+    command = [sys.executable, "-u", "-m", "kd_teach.cli", "train", "--data", folder, "--out", out, "--epochs", "500"]
+    command = [str(part) for part in (*command, "--batch-size", "8", "--device", "cpu", "--val", "3")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("alone 1:")
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and "--resume goes on from there" in printed and "Traceback" not in errors
+    assert (out / "checkpoint.pt").exists() and (out / "history.csv").exists()
+    again = subprocess.Popen([*command, "--resume"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert again.stdout.readline().startswith("alone 1:")  # read from the checkpoint, not trained again
+    again.send_signal(signal.SIGINT)
+    assert again.communicate(timeout=60)[0].count("alone ") >= 1
+
+
 def test_lists():
-    assert all(name in run("methods") for name in list_methods())
-    assert all(name in run("models") for name in list_models())
-    printed = run("teachers")
-    assert all(name in printed for name in list_teachers())
+    for command, names in (("methods", list_methods()), ("models", list_models()), ("teachers", list_teachers())):
+        printed = run(command)
+        assert len(names) > 1 and all(name in printed for name in names)
 
 
 @pytest.mark.parametrize(

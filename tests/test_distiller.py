@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from tests.helpers import same_weights, tiny_data
 from torch import nn
 
 from kd_teach import Distiller, Phase, Recipe, Settings, Variant, create_model, train
 from kd_teach.data import plain_batches
+from tests.helpers import same_weights, tiny_data
 
 DATA = tiny_data()
 
@@ -87,7 +87,7 @@ def test_phases_may_leave_a_network_out_and_put_the_teacher_into_train_mode():
 
         return objective
 
-    phases = lambda run: [  # noqa: E731
+    phases = lambda run: [
         Phase("teacher only", [run.loss], look("a"), {"term": 1.0}, student_runs=False, teacher_mode="train"),
         Phase("student only", [run.loss, run.student], look("b"), {"term": 1.0}, teacher_runs=False),
     ]
@@ -100,7 +100,7 @@ def test_phases_may_leave_a_network_out_and_put_the_teacher_into_train_mode():
 
 
 def test_a_learning_rate_of_its_own():
-    phases = lambda run: [  # noqa: E731
+    phases = lambda run: [
         Phase("slow", [run.loss], lambda s, t, b: {"term": (run.loss.scale - 2) ** 2}, {"term": 1.0}, lr_scale=0.5)
     ]
     run = Distiller(own_recipe(variants={"paper": Variant(1.0, "here", phases=phases)}), data=DATA, **networks())

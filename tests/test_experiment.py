@@ -8,11 +8,21 @@ import signal
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.helpers import same_weights, tiny_data
 from torch import nn
 
-from kd_teach import create_model, distill, list_teachers, load_run, load_teacher, predict, teacher_card, train_alone
+from kd_teach import (
+    create_model,
+    distill,
+    list_teachers,
+    load_data,
+    load_run,
+    load_teacher,
+    predict,
+    teacher_card,
+    train_alone,
+)
 from kd_teach.metrics import accuracy
+from tests.helpers import same_weights, tiny_data
 
 DATA = tiny_data()
 BUDGET = {"data": DATA, "epochs": 2, "batch_size": 8, "device": "cpu"}
@@ -69,7 +79,7 @@ def test_interrupted_run_says_how_to_go_on(tmp_path, capsys):
     handle.remove()
     assert math.isnan(result.test_accuracy) and "--resume" in capsys.readouterr().out
     assert (tmp_path / "run" / "checkpoint.pt").exists()
-    with pytest.raises(FileExistsError, match="unfinished run"):
+    with pytest.raises(FileExistsError, match="holds a run; go on with it"):
         train_alone(pressed, **run)
     torch.manual_seed(0)
     resumed = train_alone(create_model("resnet8", 3), resume=True, **run)
@@ -77,12 +87,14 @@ def test_interrupted_run_says_how_to_go_on(tmp_path, capsys):
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
 
 
-def test_finished_runs_are_not_overwritten(tmp_path):
+def test_runs_are_not_overwritten_and_not_mixed_up(tmp_path):
     first = train_alone("resnet8", out=tmp_path, **BUDGET)
-    with pytest.raises(FileExistsError, match="another finished run"):
+    with pytest.raises(FileExistsError, match="holds a run"):
         train_alone("resnet8", out=tmp_path, **BUDGET)
-    with pytest.raises(FileExistsError, match="another finished run"):
+    with pytest.raises(FileExistsError, match="differs in initial_weights, settings"):
         train_alone("resnet8", out=tmp_path, resume=True, seed=1, **BUDGET)
+    with pytest.raises(FileExistsError, match="differs in method"):
+        distill("kd", teacher=teacher(), out=tmp_path, resume=True, **BUDGET)
     assert same_weights(train_alone("resnet8", out=tmp_path, resume=True, **BUDGET).student, first.student)
 
 
@@ -121,6 +133,10 @@ def test_shipped_teachers_load_and_say_where_they_come_from(name):
     right = sum(card["confusion"][k][k] for k in range(10)) / sum(map(sum, card["confusion"]))
     assert right == pytest.approx(card["test_accuracy"])
     assert model(torch.zeros(1, 3, 32, 32)).logits.shape == (1, card["num_classes"])
+
+
+def test_the_shapes10_teacher_was_trained_on_the_pictures_that_are_drawn_today():
+    assert teacher_card("shapes10/resnet20")["data_fingerprint"] == load_data("shapes10").fingerprint()
 
 
 def test_class_counts_must_agree():

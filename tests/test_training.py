@@ -8,10 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.helpers import same_weights, tiny_data
 
 from kd_teach import Alone, Distiller, Phase, Settings, create_model, train
 from kd_teach.training import history_table, make_optimizer, schedule, share_epochs
+from tests.helpers import same_weights, tiny_data
 
 DATA = tiny_data()
 FOUR = Settings(epochs=4, batch_size=8, lr=0.05, device="cpu")  # 3 steps an epoch

@@ -1,6 +1,6 @@
 """Put a finished run among the teachers that ship: its weights, and its card with the command that made it.
 
-    python tools/ship_teacher.py runs/r20 cifar10/resnet20
+python tools/ship_teacher.py runs/r20 cifar10/resnet20
 """
 
 import argparse

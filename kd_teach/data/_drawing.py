@@ -12,9 +12,7 @@ import numpy as np
 SIZE = 32  # pixels, height and width
 
 _TURNS = 2 * np.pi * np.arange(256) / 256
-_COS, _SIN = (
-    np.round(values * 2**14).astype(np.float32) / 2**14 for values in (np.cos(_TURNS), np.sin(_TURNS))
-)
+_COS, _SIN = (np.round(values * 2**14).astype(np.float32) / 2**14 for values in (np.cos(_TURNS), np.sin(_TURNS)))
 _CENTRES = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2  # of the pixels; the picture's middle is 0
 
 
@@ -44,9 +42,7 @@ class Dice:
     def _take(self, shape: tuple[int, ...]) -> np.ndarray:
         start, self._used = self._used, self._used + int(np.prod(shape))
         if self._used > self._rows.shape[1]:
-            raise IndexError(
-                f"The drawing needs over {self._rows.shape[1]} random numbers: make the rows longer."
-            )
+            raise IndexError(f"The drawing needs over {self._rows.shape[1]} random numbers: make the rows longer.")
         return self._rows[:, start : self._used].reshape(-1, *shape)
 
 
@@ -115,10 +111,7 @@ def cross(x, y, ratio):
     return np.maximum(np.maximum(x, y) - 1.154, np.minimum(x, y) - 0.415)
 
 
-OUTLINES = {
-    f.__name__: f
-    for f in (circle, ellipse, ring, crescent, square, rectangle, diamond, triangle, star, cross)
-}
+OUTLINES = {f.__name__: f for f in (circle, ellipse, ring, crescent, square, rectangle, diamond, triangle, star, cross)}
 
 
 def bar(x: np.ndarray, y: np.ndarray, length: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -145,9 +138,7 @@ def wave(phase: np.ndarray) -> np.ndarray:
 def clouds(dice: Dice, cells: int) -> np.ndarray:
     """A smooth random field (N, 32, 32) between 0 and 1, interpolated from cells + 1 points along a side."""
     lattice = dice.integers(256, cells + 1, cells + 1).astype(np.float32)
-    cell, rest = np.divmod(
-        2 * cells * np.arange(SIZE), 64
-    )  # pixel i lies rest/64 behind lattice point `cell`
+    cell, rest = np.divmod(2 * cells * np.arange(SIZE), 64)  # pixel i lies rest/64 behind lattice point `cell`
     blend = np.zeros((SIZE, cells + 1), np.float32)
     blend[np.arange(SIZE), cell], blend[np.arange(SIZE), cell + 1] = 64 - rest, rest
     return blend @ lattice @ blend.T / np.float32(64 * 64 * 255)  # numpy 1 would make it float64

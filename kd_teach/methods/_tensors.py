@@ -23,7 +23,9 @@ def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int) -> Non
         if not tensor.is_floating_point():
             raise TypeError(f"The {role}'s {what} has dtype {tensor.dtype}; expected floating point: call .float().")
         if tensor.numel() == 0:
-            raise ValueError(f"The {role}'s {what} is empty, shape {tuple(tensor.shape)}; expected at least one sample.")
+            raise ValueError(
+                f"The {role}'s {what} is empty, shape {tuple(tensor.shape)}; expected at least one sample."
+            )
     if len(student) != len(teacher):
         raise ValueError(
             f"Student and teacher saw different batches: {len(student)} and {len(teacher)} samples of {what}; "

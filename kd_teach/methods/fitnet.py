@@ -152,7 +152,9 @@ RECIPE = Recipe(
         v_s.shape[1:], u_t.shape[1:], rectified=bool((u_t >= 0).all()), variant=variant
     ),
     variants={
-        "paper": Variant(weight=1.0, phases=hint_then_distil, source="the paper's schedule, its sum brought to a mean"),
+        "paper": Variant(
+            weight=100.0, phases=hint_then_distil, source="RepDistiller's weight, on the paper's sum brought to a mean"
+        ),
         "repdistiller": Variant(weight=100.0, source="RepDistiller's CIFAR-100 runs"),
     },
 )

@@ -57,9 +57,7 @@ class InvertedResidual(nn.Module):
         return x + self.body(x) if self.shortcut else self.body(x)
 
 
-def _blocks(
-    width_in: int, width_out: int, *, count: int, stride: int, expansion: int = 6
-) -> list[InvertedResidual]:
+def _blocks(width_in: int, width_out: int, *, count: int, stride: int, expansion: int = 6) -> list[InvertedResidual]:
     """The first block changes width and size, the others keep both."""
     rest = (InvertedResidual(width_out, width_out, 1, expansion) for _ in range(count - 1))
     return [InvertedResidual(width_in, width_out, stride, expansion), *rest]

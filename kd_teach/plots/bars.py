@@ -27,9 +27,7 @@ def accuracy_bars(results: Mapping[str, float | Sequence[float]], *, ax: Axes | 
     for name, shares in results.items():
         shares = np.atleast_1d(np.asarray(shares, dtype=float))
         if shares.ndim != 1 or not shares.size or not ((shares >= 0) & (shares <= 1)).all():
-            raise ValueError(
-                f"The accuracy of {name!r} is {shares.tolist()}; expected a share, 0..1, or one per seed."
-            )
+            raise ValueError(f"The accuracy of {name!r} is {shares.tolist()}; expected a share, 0..1, or one per seed.")
         percents.append(100 * shares)
     ax = style.axes(ax, figsize=(7, 4))
     places = np.arange(len(percents))
@@ -38,7 +36,7 @@ def accuracy_bars(results: Mapping[str, float | Sequence[float]], *, ax: Axes | 
         if len(percent) > 1:
             beside = place + np.linspace(-0.15, 0.15, len(percent))  # in the order of the seeds
             ax.plot(beside, percent, "o", color="white", markeredgecolor=style.INK)
-        ax.text(place, percent.max() + 2, f"{percent.mean():.1f} %", ha="center", weight="bold")
+        ax.text(place, percent.max() + 3, f"{percent.mean():.1f} %", ha="center", weight="bold")
     seeds = ["" if len(p) == 1 else f"\nmean of {len(p)} seeds" for p in percents]
     ax.set_xticks(places, [name + note for name, note in zip(results, seeds, strict=True)])
     ax.set(ylim=(0, 110), yticks=range(0, 101, 20), ylabel="test accuracy (%)")

@@ -22,9 +22,7 @@ NOT_TERMS = ("phase", "epoch", "seconds", "lr", "loss", "val_accuracy")
 LOG_ABOVE = 30  # largest over smallest loss from which on a log axis shows more than a linear one
 
 
-def training_curves(
-    history: pd.DataFrame, *, ax: Axes | None = None, terms: Sequence[str] | None = None
-) -> Axes:
+def training_curves(history: pd.DataFrame, *, ax: Axes | None = None, terms: Sequence[str] | None = None) -> Axes:
     """Each term of the loss by epoch; where a new phase begins, curves break and a line is drawn.
 
     Args:
@@ -150,9 +148,7 @@ def _label_epochs(ax: Axes, count: int) -> None:
 def _check(history: pd.DataFrame, columns: Sequence[str], name: str | None = None) -> None:
     what = "The history" if name is None else f"The history of {name!r}"
     if not isinstance(history, pd.DataFrame):
-        raise ValueError(
-            f"{what} is a {type(history).__name__}; expected a DataFrame: the history of a Result."
-        )
+        raise ValueError(f"{what} is a {type(history).__name__}; expected a DataFrame: the history of a Result.")
     missing = [column for column in columns if column not in history]
     if missing:
         has = ", ".join(map(str, history)) or "no columns"

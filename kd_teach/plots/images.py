@@ -69,9 +69,7 @@ def image_grid(
         if masks is not None:
             inside[top : top + height, left : left + width] = masks[n]
         if titles is not None:
-            ax.text(
-                left + width / 2, top - 1, titles[n], ha="center", va="bottom", size=size, linespacing=1.1
-            )
+            ax.text(left + width / 2, top - 1, titles[n], ha="center", va="bottom", size=size, linespacing=1.1)
     ax.imshow(canvas, interpolation="nearest")
     if inside.any():
         outline = ax.contour(inside, levels=[0.5], colors=style.HIGHLIGHT, linewidths=1.2)

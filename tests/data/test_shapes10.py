@@ -12,7 +12,7 @@ from kd_teach.data.shapes10 import CLASSES, FAMILIES, draw_shapes10
 
 # sha256 over the bytes of images, labels and masks of draw_shapes10(200, seed=0). It changes only when the
 # drawing is meant to change: a teacher that was trained on other pictures must then be trained again.
-FINGERPRINT = "9d58911f088fcd9a7a48d7cfba1e1d1c4bc088910dc1f44d3f8115ff85c1ec76"
+FINGERPRINT = "0823aa8eca89c9cd6b88ef806e9fab9812b8a2a50835653c340d15e2413ab587"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,10 @@ def test_outlines_measure_distance_near_the_edge(name):
 
 
 def test_no_class_can_be_turned_into_another():
-    """Over all angles and ratios, the best overlap of two outlines stays clear of the same shape."""
+    """Over all angles and ratios, the best intersection over union of two classes stays clear of 1.
+
+    The closest pair is the square and the widest diamond; with ratios from 1.0 they would coincide.
+    """
     side = np.linspace(-2.2, 2.2, 60, dtype=np.float32)
     inside = {}
     for name, outline in draw.OUTLINES.items():
@@ -77,15 +80,13 @@ def test_no_class_can_be_turned_into_another():
         for turn in np.arange(0, 2 * np.pi, np.pi / 30):
             cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
             x, y = cos * side + sin * side[:, None], cos * side[:, None] - sin * side
-            poses += [
-                outline(x, y, np.float32(ratio)).ravel() < 0 for ratio in np.linspace(*shapes10._RATIO, 4)
-            ]
+            poses += [outline(x, y, np.float32(ratio)).ravel() < 0 for ratio in np.linspace(*shapes10._RATIO, 4)]
         inside[name] = np.array(poses, np.float32)
     for i, a in enumerate(CLASSES):
         for b in CLASSES[i + 1 :]:
             both = inside[a][:4] @ inside[b].T  # a upright, b at every angle
             union = inside[a][:4].sum(1)[:, None] + inside[b].sum(1) - both
-            assert (both / union).max() < 0.88, (a, b)
+            assert (both / union).max() < 0.91, (a, b)
 
 
 def test_masks_cover_the_object(split):

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tests.helpers import same_weights, tiny_data
 
 from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.methods import HintLoss
+from tests.helpers import same_weights, tiny_data
 
 
 def maps(n, c, h, w, seed=0):

@@ -47,7 +47,10 @@ def test_titles_stand_over_their_pictures_in_reading_order(images):
     assert [text.get_text() for text in ax.texts] == [f"picture {n}" for n in range(5)]
 
 
-@pytest.mark.parametrize("titles", [["short"] * 5, ["quite a long title", *["x"] * 4], ["true: cat\nsaid: dog"] * 5])
+@pytest.mark.parametrize(
+    "titles",
+    [["short"] * 5, ["a title that is very much longer than its picture is wide"] * 5, ["true: cat\nsaid: dog"] * 5],
+)
 def test_titles_touch_neither_each_other_nor_pictures(titles, images):
     ax = plots.image_grid(images, titles, columns=3)
     ax.figure.draw_without_rendering()
@@ -57,7 +60,7 @@ def test_titles_touch_neither_each_other_nor_pictures(titles, images):
     for box in boxes:
         (_, low), (_, high) = ax.transData.inverted().transform([(box.x0, box.y0), (box.x1, box.y1)])
         assert not any(top < low and high < top + 12 for top in tops)
-        assert box.y1 <= ax.figure.bbox.y1 + 1  # nothing cut at the top
+        assert box.y1 <= ax.get_window_extent().y1 + 1  # the grid has room for the first row's titles
 
 
 def test_masks_are_outlined_where_they_are(images):
