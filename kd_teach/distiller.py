@@ -88,8 +88,15 @@ class Distiller:
         self.loss = recipe.build(self.tap(s), self.tap(t), context, variant=self.variant, **options)
 
     def phases(self) -> list[Phase]:
-        """The legs of training, in order."""
-        return self.recipe.variants[self.variant].phases(self)
+        """The legs of training, in order. ValueError if `with_kd` was asked for and no phase has room for it."""
+        phases = self.recipe.variants[self.variant].phases(self)
+        if self.with_kd is not None and not any(phase.weights.get("kd") == self.with_kd for phase in phases):
+            raise ValueError(
+                f"with_kd={self.with_kd} would have no effect: no phase of {self.recipe.name}'s {self.variant!r} variant "
+                "minimises the labels and the method's loss together. Leave it out, or choose another variant: "
+                f"{', '.join(self.recipe.variants)}."
+            )
+        return phases
 
     @property
     def weights(self) -> dict[str, float]:

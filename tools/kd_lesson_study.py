@@ -17,26 +17,25 @@ import kd_teach
 RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
 
 
-def study(seeds: int) -> tuple[pd.DataFrame, dict]:
-    """One row per run: seed, method, test and validation accuracy (shares), seconds of training."""
+def study(seeds: int) -> None:
+    """Train pair after pair and write what is there: seed, method, test and validation accuracy (shares), seconds."""
     lesson = kd_teach.lesson("lesson", "cifar10")
-    rows, card = [], {}
+    keys = ("teacher", "teacher_weights", "model", "data", "samples", "data_fingerprint", "options", "settings")
+    rows = []
+    RESULTS.mkdir(parents=True, exist_ok=True)
     for seed in range(seeds):
         for method, run in (("alone", lesson.train_alone), ("kd", lesson.distill)):
             card = run(seed=seed).card
             row = {"seed": seed, "method": method} | {k: card[k] for k in ("test_accuracy", "val_accuracy", "seconds")}
             rows.append(row)
             print(row, flush=True)
-    keys = ("teacher", "teacher_weights", "model", "data", "samples", "data_fingerprint", "options", "versions")
-    return pd.DataFrame(rows), {k: card[k] for k in (*keys, "settings", "environment")}
+        pd.DataFrame(rows).to_csv(RESULTS / "kd_lesson.csv", index=False)
+        made_by = {k: card[k] for k in (*keys, "versions", "environment")}
+        made_by["command"] = f"python tools/kd_lesson_study.py --seeds {seed + 1}"
+        (RESULTS / "kd_lesson.json").write_text(json.dumps(made_by, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    arguments = parser.parse_args()
-    table, made_by = study(arguments.seeds)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    table.to_csv(RESULTS / "kd_lesson.csv", index=False)
-    made_by["command"] = f"python tools/kd_lesson_study.py --seeds {arguments.seeds}"
-    (RESULTS / "kd_lesson.json").write_text(json.dumps(made_by, indent=1) + "\n", encoding="utf-8")
+    study(parser.parse_args().seeds)
