@@ -92,7 +92,7 @@ class Distiller:
         phases = self.recipe.variants[self.variant].phases(self)
         if self.with_kd is not None and not any(phase.weights.get("kd") == self.with_kd for phase in phases):
             raise ValueError(
-                f"with_kd={self.with_kd} would have no effect: no phase of {self.recipe.name}'s {self.variant!r} variant "
+                f"with_kd={self.with_kd} would have no effect: no phase of {self.recipe.name} ({self.variant}) "
                 "minimises the labels and the method's loss together. Leave it out, or choose another variant: "
                 f"{', '.join(self.recipe.variants)}."
             )
