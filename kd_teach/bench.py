@@ -17,8 +17,9 @@ from torchvision import transforms
 from kd_teach.data import Data, load_data
 from kd_teach.distiller import Distiller
 from kd_teach.models import create_model
+from kd_teach.optimisation import Settings
 from kd_teach.precision import pick_precision
-from kd_teach.training import Settings, train
+from kd_teach.training import train
 
 
 class PilImages(Dataset):

@@ -13,10 +13,11 @@ import pandas as pd
 
 from kd_teach import plots
 from kd_teach.data import load_data
-from kd_teach.experiment import Result, distill, train_alone
+from kd_teach.evaluation import predict
+from kd_teach.experiment import distill, train_alone
 from kd_teach.metrics import accuracy
+from kd_teach.runs import Result
 from kd_teach.teachers import load_teacher
-from kd_teach.training import predict
 
 TEACHER, STUDENT = "shapes10/resnet20", "resnet8"
 

@@ -1,55 +1,27 @@
-"""One call from names to a trained student: `distill` with a teacher, `train_alone` without.
+"""One call from names to a trained student: `distill` with a teacher, `train_alone` without."""
 
-A run folder holds all that is needed to believe and repeat it:
-
-    weights.safetensors   the student, without the parts that only the loss needed
-    history.csv           one row per epoch
-    card.json             the exact configuration and the machine; at the end also what came out on the test set
-    curves.png            the history as a picture
-    checkpoint.pt         only while the run is unfinished: `resume=True` goes on from it
-"""
-
-import hashlib
-import json
 import math
-import platform
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
 
-import matplotlib.pyplot as plt
-import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 import kd_teach
-from kd_teach import plots
 from kd_teach.data import Data, load_data
 from kd_teach.distiller import Alone, Distiller
+from kd_teach.evaluation import predict
 from kd_teach.interrupt import Interruptible
 from kd_teach.metrics import accuracy, confusion
 from kd_teach.models import create_model
+from kd_teach.optimisation import Settings
 from kd_teach.precision import pick_device, pick_precision
 from kd_teach.recipe import Recipe
+from kd_teach.runs import Result, claim, config_hash, environment, finish, read_run, weights_fingerprint
 from kd_teach.teachers import load_teacher
-from kd_teach.training import Record, Settings, history_table, predict, train
-
-
-class Result(NamedTuple):
-    """What a run gives back."""
-
-    student: nn.Module  # trained, in eval mode
-    history: pd.DataFrame  # one row per epoch
-    test_accuracy: float  # share of the test images named rightly; NaN for an interrupted run
-    card: dict  # configuration, environment, outcome: what card.json holds
-
-    @property
-    def complete(self) -> bool:
-        """False for a run that Ctrl-C ended early."""
-        return not math.isnan(self.test_accuracy)
+from kd_teach.training import Record, history_table, train
 
 
 def distill(
@@ -128,17 +100,6 @@ def train_alone(
     )
 
 
-def load_run(folder: str | Path) -> Result:
-    """The result of a finished run, from its folder."""
-    card = json.loads((Path(folder) / "card.json").read_text(encoding="utf-8"))
-    return _read_run(Path(folder), card, create_model(card["model"], num_classes=card["num_classes"]))
-
-
-def _read_run(folder: Path, card: dict, student: nn.Module) -> Result:
-    student.load_state_dict(load_file(folder / "weights.safetensors"))
-    return Result(student.eval(), pd.read_csv(folder / "history.csv"), card["test_accuracy"], card)
-
-
 def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
     config = what | {
         "versions": {"kd_teach": kd_teach.__version__, "torch": torch.__version__},
@@ -161,8 +122,8 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
     if cache:
         out, resume = Path(cache) / card["config_hash"], True
     folder = Path(out) if out else None
-    if folder and (finished := _claim(folder, card, resume)):
-        return _read_run(folder, finished, run.student)
+    if folder and (finished := claim(folder, card, resume)):
+        return read_run(folder, finished, run.student)
     checkpoint = folder / "checkpoint.pt" if folder else None
 
     torch.manual_seed(settings.seed)
@@ -194,65 +155,9 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
         "seconds": round(history["seconds"].sum(), 1),
     }
     if folder:
-        save_file({k: v.contiguous() for k, v in run.student.state_dict().items()}, folder / "weights.safetensors")
-        with plt.rc_context(plots.STYLE):
-            figure = plots.training_report(history, name=config["model"])
-            figure.savefig(folder / "curves.png")
-        plt.close(figure)
-        _write_card(folder, card)
+        finish(folder, run.student, history, card)
         checkpoint.unlink(missing_ok=True)
     return Result(run.student, history, card["test_accuracy"], card)
-
-
-def _claim(folder: Path, card: dict, resume: bool) -> dict | None:
-    """Make the folder this run's; the card of the run if it stands there finished, None if it is to be trained."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "card.json").exists():
-        before = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        if not resume:
-            raise FileExistsError(
-                f"{folder} holds a run; go on with it (--resume), delete it, or choose another folder."
-            )
-        if before["config_hash"] != card["config_hash"]:
-            changed = [
-                k for k in card if k not in ("config_hash", "command", "environment") and before.get(k) != card[k]
-            ]
-            raise FileExistsError(
-                f"{folder} holds another run: it differs in {', '.join(changed)}. Repeat the first command, or choose "
-                "another folder."
-            )
-        if "test_accuracy" in before:
-            return before
-    _write_card(folder, card)
-    return None
-
-
-def _write_card(folder: Path, card: dict) -> None:
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-
-
-def environment() -> dict:
-    """The machine: what besides the configuration decides on seconds and on the last digits."""
-    return {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-    }
-
-
-def weights_fingerprint(model: nn.Module) -> str:
-    """A short hash of all weights and buffers: tells whether two networks are the same."""
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def config_hash(config: dict) -> str:
-    """A short hash of a run's whole configuration: the key under which runs are found again."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _data(data, samples: int | None, seed: int) -> Data:

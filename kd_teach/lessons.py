@@ -17,7 +17,8 @@ from torch import nn
 from kd_teach.data import Data, load_data
 from kd_teach.data.cache import cache_dir
 from kd_teach.errors import unknown
-from kd_teach.experiment import Result, distill, train_alone
+from kd_teach.experiment import distill, train_alone
+from kd_teach.runs import Result
 from kd_teach.teachers import load_teacher
 
 

@@ -8,7 +8,7 @@ anywhere goes on from its checkpoint to the very same weights.
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,42 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach.checkpoint import load_checkpoint, save_checkpoint
-from kd_teach.data import Augment, Batch, Data, Split, batches_per_epoch, plain_batches, training_batches
+from kd_teach.data import Batch, Data, batches_per_epoch, training_batches
+from kd_teach.evaluation import split_accuracy
 from kd_teach.interrupt import Interruptible
-from kd_teach.metrics import accuracy
+from kd_teach.optimisation import Settings, make_optimizer, schedule, share_epochs
 from kd_teach.precision import autocast, pick_device, pick_precision
 from kd_teach.progress import bar
 from kd_teach.recipe import Phase
 
 CHECK_EVERY = 25  # steps between looks at the losses: each look waits for the device
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train: SGD with Nesterov momentum, a short warm-up and a straight line down to zero in every phase.
-
-    The schedule ends at zero because a short budget pays for every step: with a constant rate the last epochs
-    of a 12-epoch lesson would still be noise. Weights with one dimension (batch norm, biases, VID's variances)
-    are spared the weight decay.
-    """
-
-    epochs: int = 12
-    batch_size: int = 64
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    warmup: float = 0.1  # share of each phase's steps
-    seed: int = 0
-    augment: Augment = field(default_factory=Augment)
-    device: str = "auto"  # "auto", "cpu", "cuda", "mps"
-    precision: str = "auto"  # "auto", "float32", "bfloat16"
-    compile: bool = False  # torch.compile both networks: worth its start-up time on a GPU and in long runs
-    tf32: bool = True  # on CUDA only
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "lr"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
 
 
 @dataclass(frozen=True)
@@ -208,26 +181,6 @@ def modules_of(run) -> list[nn.Module]:
     return [module for module in (run.student, run.teacher, run.loss) if module is not None]
 
 
-def share_epochs(phases: Sequence[Phase], epochs: int) -> list[int]:
-    """Share out the epochs in proportion to the phases' shares: whole numbers, at least one each."""
-    if epochs < len(phases):
-        names = ", ".join(phase.name for phase in phases)
-        raise ValueError(f"{epochs} epochs cannot be shared out among {len(phases)} phases ({names}); ask for more.")
-    total = sum(phase.share for phase in phases)
-    exact = [epochs * phase.share / total for phase in phases]
-    shared = [max(1, math.floor(e)) for e in exact]
-    while sum(shared) != epochs:
-        change = 1 if sum(shared) < epochs else -1
-        gaps = [change * (e - n) if n + change >= 1 else -math.inf for e, n in zip(exact, shared, strict=True)]
-        shared[gaps.index(max(gaps))] += change
-    return shared
-
-
-def schedule(progress: float, warmup: float) -> float:
-    """Learning rate as a share of its peak: up in a straight line during the warm-up, then down to zero."""
-    return (progress + 0.01 * warmup) / warmup if progress < warmup else (1 - progress) / (1 - warmup)
-
-
 def set_moving(phase: Phase, run) -> None:
     """Freeze everything, then thaw what the phase trains; what is frozen is in eval mode."""
     for module in modules_of(run):
@@ -236,20 +189,6 @@ def set_moving(phase: Phase, run) -> None:
         run.teacher.train(phase.teacher_mode == "train")
     for module in phase.trains:
         module.train().requires_grad_(True)
-
-
-def make_optimizer(phase: Phase, settings: Settings) -> torch.optim.SGD:
-    """SGD over all that the phase trains; no weight decay on weights with one dimension."""
-    weights = list({id(p): p for module in phase.trains for p in module.parameters()}.values())
-    if not weights:
-        raise ValueError(f"Phase {phase.name!r} trains nothing: its modules {list(phase.trains)} have no parameters.")
-    groups = [
-        {"params": [p for p in weights if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.SGD(
-        [group for group in groups if group["params"]], lr=settings.lr, momentum=settings.momentum, nesterov=True
-    )
 
 
 def check_finite(log: dict[str, Tensor], step: int, phase: Phase, epoch: int) -> None:
@@ -265,23 +204,3 @@ def check_finite(log: dict[str, Tensor], step: int, phase: Phase, epoch: int) ->
             "another reduction (sum against mean), a division or square root at zero inside the loss, or images "
             "that were not normalised."
         )
-
-
-@torch.no_grad()
-def predict(model: nn.Module, split: Split, data: Data, settings: Settings | None = None) -> Tensor:
-    """Logits (N, K), float32 on the CPU, of every image of a split, without augmentation and in eval mode."""
-    settings = settings or Settings()
-    device, precision = pick_device(settings.device), pick_precision(settings.precision, settings.device)
-    was_training = model.training
-    model.to(device).eval()
-    logits = []
-    for batch in plain_batches(split, data, 256, device=device):
-        with autocast(device, precision):
-            logits.append(model(batch.images).logits.float().cpu())
-    model.train(was_training)
-    return torch.cat(logits)
-
-
-def split_accuracy(model: nn.Module, split: Split, data: Data, settings: Settings) -> float:
-    """Share of the split's images that the model names rightly; NaN for an empty split."""
-    return accuracy(predict(model, split, data, settings), split.labels) if len(split) else math.nan

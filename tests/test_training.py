@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kd_teach import Alone, Distiller, Phase, Settings, create_model, train
-from kd_teach.training import history_table, make_optimizer, schedule, share_epochs
+from kd_teach.optimisation import make_optimizer, schedule, share_epochs
+from kd_teach.training import history_table
 from tests.helpers import same_weights, tiny_data
 
 DATA = tiny_data()
