@@ -33,6 +33,9 @@ def teacher():
     return create_model("resnet14", 3)
 
 
+TEACHER = teacher()
+
+
 def test_a_run_folder_holds_all(tmp_path):
     result = distill("fitnet", teacher=teacher(), out=tmp_path / "run", options={"variant": "repdistiller"}, **BUDGET)
     files = {path.name for path in (tmp_path / "run").iterdir()}
@@ -59,6 +62,16 @@ def test_student_alone_and_distilled_start_from_the_same_weights():
     alone, kd = train_alone("resnet8", **BUDGET), distill("kd", teacher=teacher(), **BUDGET)
     other = train_alone("resnet8", seed=1, **BUDGET)
     assert alone.card["initial_weights"] == kd.card["initial_weights"] != other.card["initial_weights"]
+
+
+def test_what_the_loss_learns_starts_from_the_seed_too():
+    weights = []
+    for disturbance in (1, 2):
+        torch.manual_seed(0)
+        student = create_model("resnet8", 3)
+        torch.manual_seed(disturbance)  # what a user may have drawn in the meantime
+        weights.append(distill("fitnet", student=student, teacher=TEACHER, **BUDGET).student)
+    assert same_weights(*weights)
 
 
 def test_interrupted_run_says_how_to_go_on(tmp_path, capsys):
