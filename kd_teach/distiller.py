@@ -93,21 +93,34 @@ class Distiller:
         if self.with_kd is not None and not any(phase.weights.get("kd") == self.with_kd for phase in phases):
             raise ValueError(
                 f"with_kd={self.with_kd} would have no effect: no phase of {self.recipe.name} ({self.variant}) "
-                "minimises the labels and the method's loss together. Leave it out, or choose another variant: "
+                "minimises `Distiller.task` or `Distiller.task_and_distil`. Leave it out, or choose another variant: "
                 f"{', '.join(self.recipe.variants)}."
             )
         return phases
 
     @property
-    def weights(self) -> dict[str, float]:
-        """How much of each term of `task_and_distil` is minimised."""
-        weights = {"task": self.task_weight, "distil": self.weight}
+    def task_weights(self) -> dict[str, float]:
+        """How much of each term of `task` is minimised."""
+        weights = {"task": self.task_weight}
         return weights if self.with_kd is None else weights | {"kd": self.with_kd}
 
-    def task_and_distil(self, s: Features, t: Features, batch: Batch) -> Terms:
-        """Cross-entropy with the labels beside the method's own loss (and KD, if asked for)."""
-        terms = {"task": F.cross_entropy(s.logits, batch.labels), "distil": self.distil(s, t, batch)}
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much of each term of `task_and_distil` is minimised."""
+        return self.task_weights | {"distil": self.weight}
+
+    def task(self, s: Features, t: Features | None, batch: Batch) -> Terms:
+        """Cross-entropy with the labels (and KD, if asked for): the later phase of AB and FSP."""
+        terms = {"task": F.cross_entropy(s.logits, batch.labels)}
         return terms if self.with_kd is None else terms | {"kd": self.kd(s.logits, t.logits)}
+
+    def distil_only(self, s: Features, t: Features, batch: Batch) -> Terms:
+        """The method's own loss and nothing else: the first phase of FitNet, AB and FSP."""
+        return {"distil": self.distil(s, t, batch)}
+
+    def task_and_distil(self, s: Features, t: Features, batch: Batch) -> Terms:
+        """Labels (and KD, if asked for) beside the method's own loss."""
+        return self.task(s, t, batch) | self.distil_only(s, t, batch)
 
     def distil(self, s: Features, t: Features, batch: Batch) -> Tensor:
         """The method's own loss: the one line where a loss meets networks."""

@@ -69,6 +69,19 @@ def one_phase(run: "Distiller") -> list[Phase]:
     ]
 
 
+def initialise_then_task(run: "Distiller", body: Sequence[nn.Module]) -> list[Phase]:
+    """The student's `body` under the method's loss alone, then the whole student on the labels alone (AB, FSP).
+
+    The common benchmark spends 30 of 270 epochs on the first phase; a short training needs a larger part.
+    """
+    return [
+        Phase("initialise", [*body, run.loss], run.distil_only, {"distil": run.weight}, share=1 / 4),
+        Phase(
+            "task", [run.student], run.task, run.task_weights, share=3 / 4, teacher_runs=run.with_kd is not None
+        ),
+    ]
+
+
 @dataclass(frozen=True)
 class Variant:
     """One reading of a method: what its paper says, or what the code that everyone copies does."""

@@ -1,14 +1,55 @@
-"""What two or more losses share: checks whose errors say what came, what was expected and what to do."""
+"""What two or more losses share: precision, checks whose errors help, and the few operations that all papers use."""
 
+from collections.abc import Callable, Sequence
+from functools import wraps
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+HALVES = (torch.float16, torch.bfloat16)
+DEAD = 1e-24  # squared norm up to which a row counts as zero: torch's own normalize stops at a norm of 1e-12
 
-def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int) -> None:
+
+def in_full_precision(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Compute a loss in float32 (float64 stays) whatever autocast or half-precision networks hand to it.
+
+    A Gram entry of a stage of 16,384 numbers of size 2 is 65,536: beyond float16, and bfloat16 keeps three digits.
+    """
+
+    @wraps(forward)
+    def wrapped(self, *taps, **batch) -> Tensor:
+        taps = tuple(map(_widen, taps))
+        with torch.autocast(_first_tensor(taps).device.type, enabled=False):
+            return forward(self, *taps, **batch)
+
+    return wrapped
+
+
+def _widen(tap):
+    if isinstance(tap, Tensor):
+        return tap.float() if tap.dtype in HALVES else tap
+    return type(tap)(map(_widen, tap)) if isinstance(tap, (tuple, list)) else tap
+
+
+def _first_tensor(taps) -> Tensor:
+    for tap in taps:
+        if isinstance(tap, Tensor):
+            return tap
+        if isinstance(tap, (tuple, list)) and tap:
+            return _first_tensor(tap)
+    return torch.empty(0)  # the checks of the loss will say what is wrong
+
+
+def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int, at_least: int = 1) -> None:
     """Refuse a pair of batches that no loss could compare.
 
     Args:
-        student, teacher: tensors (N, ...) of `ndim` dimensions with the same N >= 1 and a floating dtype.
+        student, teacher: tensors (N, ...) of `ndim` dimensions with the same N >= `at_least`, floating and finite.
         what: their name in the error, such as "logits" or "feature map".
+
+    NaN and infinity are looked for on the CPU only: elsewhere the look would wait for the device in every step, and
+    `kd_teach.train` watches the terms anyway.
     """
     for role, tensor in (("student", student), ("teacher", teacher)):
         if not isinstance(tensor, Tensor):
@@ -26,8 +67,60 @@ def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int) -> Non
             raise ValueError(
                 f"The {role}'s {what} is empty, shape {tuple(tensor.shape)}; expected at least one sample."
             )
+        if not _all_finite(tensor):
+            bad = int((~tensor.isfinite()).sum())
+            raise ValueError(
+                f"The {role}'s {what} holds {bad} NaN or infinite values of {tensor.numel()}; expected finite ones. "
+                "Look for a learning rate that is too high, or images that were not normalised."
+            )
     if len(student) != len(teacher):
         raise ValueError(
             f"Student and teacher saw different batches: {len(student)} and {len(teacher)} samples of {what}; "
             "run both networks on the same images."
         )
+    if len(student) < at_least:
+        raise ValueError(
+            f"A batch of {len(student)} is too small: this loss compares samples with each other and needs at least "
+            f"{at_least}. Use a larger batch, and drop the last ragged one of an epoch."
+        )
+
+
+def _all_finite(tensor: Tensor) -> bool:
+    if tensor.device.type != "cpu" or torch.compiler.is_compiling():
+        return True
+    # A sum reads the tensor once and allocates nothing; only if it is not finite is it worth a closer look.
+    return bool(tensor.detach().sum().isfinite()) or bool(tensor.isfinite().all())
+
+
+def check_maps(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
+    """Refuse two sequences of feature maps (N, C, H, W) that cannot be compared one by one."""
+    for role, maps in (("student", student), ("teacher", teacher)):
+        if isinstance(maps, Tensor) or not isinstance(maps, Sequence):
+            raise TypeError(
+                f"The {role}'s feature maps came as a {type(maps).__name__}; expected a sequence of them, "
+                "one (N, C, H, W) tensor per stage. Wrap a single one: [f]."
+            )
+    if len(student) != len(teacher) or not student:
+        raise ValueError(
+            f"The student shows {len(student)} feature maps and the teacher {len(teacher)}; expected the same number, "
+            "at least one. Tap the same stages of both."
+        )
+    for stage, (f_s, f_t) in enumerate(zip(student, teacher, strict=True)):
+        check_pair(f_s, f_t, what=f"feature map of stage {stage}", ndim=4)
+
+
+def match_size(f_s: Tensor, f_t: Tensor) -> tuple[Tensor, Tensor]:
+    """Two maps (N, C, H, W) on the smaller of their grids: the larger is pooled by averages."""
+    grid = tuple(map(min, f_s.shape[2:], f_t.shape[2:]))
+    return tuple(f if f.shape[2:] == grid else F.adaptive_avg_pool2d(f, grid) for f in (f_s, f_t))
+
+
+def unit(x: Tensor, dim: int = -1) -> Tensor:
+    """`x` divided by its Euclidean norm along `dim`.
+
+    A zero row (a dead channel, a black image) stays zero and gets no gradient. Plain division would make it NaN, and
+    a clamped norm (`F.normalize`) would send it a gradient of 1e12.
+    """
+    square = x.pow(2).sum(dim, keepdim=True)
+    alive = square > DEAD
+    return x * (torch.where(alive, square, 1.0).rsqrt() * alive)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from kd_teach.data import Batch
 from kd_teach.features import Features
-from kd_teach.methods._tensors import check_pair
+from kd_teach.methods._tensors import check_pair, in_full_precision
 from kd_teach.methods.kd import KDLoss
 from kd_teach.recipe import Phase, Recipe, Terms, Variant
 
@@ -90,6 +90,7 @@ class HintLoss(nn.Module):
             layers.append(nn.ReLU())
         self.regressor = nn.Sequential(*layers)
 
+    @in_full_precision
     def forward(self, v_s: Tensor, u_t: Tensor) -> Tensor:
         check_pair(v_s, u_t, what="feature map", ndim=4)
         came, expected = (v_s.shape[1:], u_t.shape[1:]), (self.student_shape, self.teacher_shape)
@@ -115,19 +116,21 @@ def hint_then_distil(run) -> list[Phase]:
     entries = run.loss.teacher_shape[0] * run.loss.teacher_shape[1] * run.loss.teacher_shape[2]
     soft = KDLoss(temperature=3.0)
 
-    def hint(s: Features, t: Features, batch: Batch) -> Terms:
-        return {"hint": run.distil(s, t, batch)}
-
     def distil(s: Features, t: Features, batch: Batch) -> Terms:
         return {"task": F.cross_entropy(s.logits, batch.labels), "kd": soft(s.logits, t.logits)}
+
+    if run.with_kd is None:  # the authors' soft cross-entropy has no T^2, ours has: lambda / T^2 gives the same gradient
+        weights = {"task": run.task_weight, "kd": lambda progress: (4 - 3 * progress) / 9}
+        second = Phase("distil", [run.student], distil, weights, share=3 / 4)
+    else:  # the KD term asked for takes the place of the paper's
+        second = Phase("distil", [run.student], run.task, run.task_weights, share=3 / 4)
 
     # Only the guided part moves: an upper layer given a gradient of zeros would still drift by weight decay.
     guided = [*run.student.lower(stage), run.loss.regressor]
     return [
         # The paper's RMSProp does not feel the size of a loss; our SGD does, so the sum is brought to a mean.
-        Phase("hint", guided, hint, {"hint": run.weight * 2 / entries}, share=1 / 4),
-        # The authors' soft cross-entropy has no T^2, ours has: lambda / T^2 gives the same gradient.
-        Phase("distil", [run.student], distil, {"task": run.task_weight, "kd": lambda p: (4 - 3 * p) / 9}, share=3 / 4),
+        Phase("hint", guided, run.distil_only, {"distil": run.weight * 2 / entries}, share=1 / 4),
+        second,
     ]
 
 

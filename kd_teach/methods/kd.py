@@ -15,7 +15,7 @@ Differs   The paper minimises a cross-entropy with soft targets: the same gradie
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.methods._tensors import check_pair
+from kd_teach.methods._tensors import check_pair, in_full_precision
 from kd_teach.recipe import Recipe, Variant
 
 
@@ -34,7 +34,7 @@ class KDLoss(nn.Module):
         z_s, z_t: logits (N, K). Returns a scalar; no gradient reaches z_t.
 
     Raises:
-        ValueError: a temperature that is not positive, logits of different shapes, or an empty batch.
+        ValueError: a temperature that is not positive, logits of different shapes, NaN, or an empty batch.
         TypeError: logits that are not floating point.
 
     Example:
@@ -50,6 +50,7 @@ class KDLoss(nn.Module):
             raise ValueError(f"The temperature is {temperature}; expected a positive number (4 is common).")
         self.temperature = temperature
 
+    @in_full_precision
     def forward(self, z_s: Tensor, z_t: Tensor) -> Tensor:
         check_pair(z_s, z_t, what="logits", ndim=2)
         if z_s.shape != z_t.shape:

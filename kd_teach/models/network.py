@@ -87,9 +87,9 @@ class Network(nn.Module):
             raise ValueError(f"There is no stage {stage}; this network has 0 to {len(self.stages) - 1}.")
         return [self.stem, *self.stages[: stage + 1]]
 
-    def body(self) -> list[nn.Module]:
-        """Everything but the classifier."""
-        return [module for module in self.children() if module is not self.classifier]
+    def below_preacts(self) -> list[nn.Module]:
+        """The modules that compute all of `Features.preacts`: no head, no classifier. AB initialises these."""
+        return self.lower(len(self.stages) - 1)
 
     def preact_norms(self) -> tuple[nn.BatchNorm2d, ...]:
         """For each stage the BN whose output is `preacts[i]`, or is the last to be added to it.

@@ -116,7 +116,7 @@ class ShuffleNetV2(Network):
     """ShuffleNet V2 knows no statistics for half of its channels."""
 
     def preact_norms(self) -> tuple[nn.BatchNorm2d, ...]:
-        raise NotImplementedError(
+        raise ValueError(
             "ShuffleNet V2 has no BN for half of the channels in preacts: they pass a block untouched. "
             "Choose a network of another family for a method that reads BN statistics."
         )

@@ -85,7 +85,7 @@ class Tapped(nn.Module):
         self.extractor = extractor
         nodes = Features(*extractor.eval_graph.output_node().args[0])
         self._below_stage = [upstream(node) for node in nodes.stages]
-        self._below_embedding = upstream(nodes.embedding)
+        self._below_preacts = sorted({path for node in nodes.preacts for path in upstream(node)})
         self._norms = [norm_of(node, extractor) for node in nodes.preacts]
 
     def forward(self, images: Tensor) -> Features:
@@ -103,9 +103,9 @@ class Tapped(nn.Module):
             raise ValueError(f"There is no stage {stage}; you named 0 to {len(self._below_stage) - 1}.")
         return self._layers(self._below_stage[stage])
 
-    def body(self) -> list[nn.Module]:
-        """The layers that compute the embedding: everything but the classifier."""
-        return self._layers(self._below_embedding)
+    def below_preacts(self) -> list[nn.Module]:
+        """The layers that compute all of `Features.preacts`, and no others."""
+        return self._layers(self._below_preacts)
 
     def preact_norms(self) -> tuple[nn.BatchNorm2d, ...]:
         """For each preact the BN whose output it is, or the only BN whose output is added to make it."""

@@ -83,3 +83,7 @@ class WideResNet(Network):
     def preact_norms(self) -> tuple[nn.BatchNorm2d, ...]:
         """The BN that opens each following stage, and the final one."""
         return (*(stage.first.norm for stage in self.stages[1:]), self.norm)
+
+    def below_preacts(self) -> list[nn.Module]:
+        """The final BN makes `preacts[-1]`, so it belongs here though no stage needs it."""
+        return [*super().below_preacts(), self.norm]

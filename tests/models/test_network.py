@@ -93,10 +93,12 @@ def test_no_norm_runs_twice(network, trained):
     assert {norm.num_batches_tracked.item() for norm in norms} == {1}
 
 
-def test_body_and_classifier_are_all(network):
-    parts = [*network.body(), network.classifier]
-    assert {p for part in parts for p in part.parameters()} == set(network.parameters())
-    assert not set(network.classifier.parameters()) & {p for m in network.body() for p in m.parameters()}
+@pytest.mark.parametrize("name", [*ONE_OF_EACH, "shufflenet_v2"])
+def test_below_preacts_is_exactly_what_the_preacts_depend_on(name, images):
+    network = create_model(name)
+    sum(preact.square().sum() for preact in network(images).preacts).backward()
+    reached = {id(p) for p in network.parameters() if p.grad is not None}
+    assert reached == {id(p) for part in network.below_preacts() for p in part.parameters()}
 
 
 @pytest.mark.parametrize("name", [*ONE_OF_EACH, "shufflenet_v2"])
@@ -155,7 +157,7 @@ def test_a_bias_of_preact_norms_shifts_its_preact(name, images):
 
 
 def test_shufflenet_v2_has_no_norm_for_half_of_its_channels():
-    with pytest.raises(NotImplementedError, match="half of the channels"):
+    with pytest.raises(ValueError, match="half of the channels"):
         create_model("shufflenet_v2").preact_norms()
 
 

@@ -110,9 +110,11 @@ def test_lower_is_exactly_what_a_stage_depends_on(build, stages, images):
         network.lower(7)
 
 
-def test_body_is_all_but_the_classifier(model):
-    body = {id(p) for layer in tapped(model, stages=STAGES).body() for p in layer.parameters()}
-    assert body == {id(p) for p in model.parameters()} - {id(p) for p in model.fc.parameters()}
+def test_below_preacts_is_exactly_what_the_preacts_depend_on(model, images):
+    network = tapped(model, stages=STAGES[:2], preacts=PREACTS[:2])
+    sum(preact.square().sum() for preact in network(images).preacts).backward()
+    reached = {id(p) for p in network.parameters() if p.grad is not None}
+    assert reached == {id(p) for part in network.below_preacts() for p in part.parameters()}
 
 
 def test_preact_norms_are_found_or_asked_for(model):
