@@ -43,7 +43,7 @@ format: $(READY) ## mend style and format of code and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## time one KD epoch against the plain textbook loop, side by side
+bench: $(READY) ## time and weigh every loss, then one KD epoch, against their textbook forms (some minutes)
 	$(BIN)/kd-teach bench
 
 clean: ## remove caches and build products; .venv, data and runs stay

@@ -1,6 +1,7 @@
-"""The command line: `kd-teach demo | distill | train | methods | models | teachers | bench`."""
+"""The command line: `kd-teach demo | distill | train | methods | describe | legality | models | teachers | bench`."""
 
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,14 @@ Compile = Annotated[bool, typer.Option("--compile", help="torch.compile the netw
 Download = Annotated[bool, typer.Option("--download", help="Fetch CIFAR if it is not there.")]
 
 
+class Bench(StrEnum):
+    """What `kd-teach bench` times."""
+
+    losses = "losses"
+    epoch = "epoch"
+    both = "both"
+
+
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="Where the figure is saved.")] = Path("demo.png")) -> None:
     """Distil a student on the embedded data and compare it with its twin: no download, about a minute."""
@@ -41,14 +50,23 @@ def demo(out: Annotated[Path, typer.Option(help="Where the figure is saved.")] =
 
 
 @app.command()
-def bench(precision: Precision = "auto") -> None:
-    """Time one KD epoch of this package against the textbook loop, side by side."""
-    from kd_teach.bench import bench
+def bench(
+    what: Annotated[Bench, typer.Argument(help="The losses, an epoch of KD, or both.")] = Bench.both,
+    method: Annotated[list[str] | None, typer.Option(help="Only the losses of this method; may be repeated.")] = None,
+    seconds: Annotated[float, typer.Option(help="To spend on timing each form of each loss.")] = 1.0,
+    device: Annotated[str, typer.Option(help="Of the losses: cpu or cuda. The epoch is on the CPU.")] = "cpu",
+    precision: Precision = "auto",
+) -> None:
+    """Time each loss and one KD epoch against their textbook forms, side by side."""
+    from kd_teach.bench import bench_epoch, bench_losses, show
 
-    result = bench(precision=precision)
-    print(f"textbook loop (DataLoader, PIL, float32, NCHW): {result['textbook']:7.0f} images/s")
-    print(f"kd_teach ({result['precision']}, channels_last, in memory): {result['kd_teach']:7.0f} images/s")
-    print(f"ratio {result['ratio']:.2f}")
+    if what in (Bench.both, Bench.losses):
+        print(show(bench_losses(method, seconds=seconds, device=device)))
+    if what in (Bench.both, Bench.epoch):
+        result = bench_epoch(precision=precision)
+        print(f"textbook loop (DataLoader, PIL, float32, NCHW): {result['textbook']:7.0f} images/s")
+        print(f"kd_teach ({result['precision']}, channels_last, in memory): {result['kd_teach']:7.0f} images/s")
+        print(f"ratio {result['ratio']:.2f}")
 
 
 @app.command()
@@ -150,6 +168,31 @@ def methods() -> None:
     for name in list_methods():
         recipe = get_recipe(name)
         print(f"{name:8} {recipe.knowledge:9} {recipe.title}; {recipe.paper} [{', '.join(recipe.variants)}]")
+
+
+@app.command()
+def describe(
+    method: Annotated[str, typer.Argument(help="See kd-teach methods.")],
+    student: Annotated[str, typer.Option(help="See kd-teach models.")] = "resnet8",
+    teacher: Annotated[str, typer.Option(help="See kd-teach models.")] = "resnet20",
+    variant: Annotated[str | None, typer.Option(help="A reading of the method; the paper's if left out.")] = None,
+) -> None:
+    """Show a method's property card: what it compares, learns, costs and cannot see."""
+    from kd_teach import describe
+
+    print(describe(method, student=student, teacher=teacher, variant=variant))
+
+
+@app.command()
+def legality(
+    student: Annotated[str, typer.Argument(help="See kd-teach models.")],
+    teacher: Annotated[str, typer.Argument(help="See kd-teach models.")],
+) -> None:
+    """List which methods a pair of networks allows, and why not."""
+    from kd_teach import legality
+
+    for (method, variant), row in legality(student, teacher).iterrows():
+        print(f"{method:8} {variant:13} {'yes' if row['legal'] else 'no: ' + row['why_not']}")
 
 
 @app.command()

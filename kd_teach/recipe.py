@@ -76,9 +76,7 @@ def initialise_then_task(run: "Distiller", body: Sequence[nn.Module]) -> list[Ph
     """
     return [
         Phase("initialise", [*body, run.loss], run.distil_only, {"distil": run.weight}, share=1 / 4),
-        Phase(
-            "task", [run.student], run.task, run.task_weights, share=3 / 4, teacher_runs=run.with_kd is not None
-        ),
+        Phase("task", [run.student], run.task, run.task_weights, share=3 / 4, teacher_runs=run.with_kd is not None),
     ]
 
 

@@ -10,7 +10,7 @@ import torch
 from torchvision.io import write_png
 from typer.testing import CliRunner
 
-from kd_teach import list_methods, list_models, list_teachers
+from kd_teach import get_recipe, list_methods, list_models, list_teachers
 from kd_teach.cli import app
 from tests.helpers import tiny_split
 
@@ -99,3 +99,12 @@ def test_weights_do_not_depend_on_the_way_they_were_asked_for(folder, tmp_path):
     data = load_data(folder, val=3)
     direct = train_alone("resnet8", data=data, epochs=2, batch_size=8, device="cpu")
     assert torch.equal(load_run(tmp_path / "run").student.classifier.weight, direct.student.classifier.weight)
+
+
+def test_describe_and_legality():
+    card = run("describe", "crd")
+    assert "bank_t.rows" in card and "knowledge      relation" in card
+    table = run("legality", "resnet8", "wrn_16_2").splitlines()
+    assert len(table) == sum(len(get_recipe(name).variants) for name in list_methods())
+    assert "fsp      adapter       yes" in table
+    assert any(line.startswith("fsp      paper         no: ") for line in table)

@@ -6,6 +6,7 @@ from torch import nn
 
 from kd_teach import Distiller, Phase, Recipe, Settings, Variant, create_model, train
 from kd_teach.data import plain_batches
+from kd_teach.recipe import initialise_then_task
 from tests.helpers import same_weights, tiny_data
 
 DATA = tiny_data()
@@ -112,3 +113,22 @@ def test_a_learning_rate_of_its_own():
 def test_unknown_variant_shows_the_known_ones():
     with pytest.raises(ValueError, match="Unknown variant of kd 'papre'. Did you mean 'paper'"):
         Distiller("kd", variant="papre", data=DATA, **networks())
+
+
+def test_kd_beside_a_method_that_has_no_room_for_it_is_refused():
+    phases = lambda run: [Phase("own", [run.student], run.distil_only, {"distil": 1.0})]
+    recipe = own_recipe(variants={"paper": Variant(1.0, "here", phases=phases)})
+    Distiller(recipe, data=DATA, **networks()).phases()
+    with pytest.raises(ValueError, match=r"with_kd=0\.5 would have no effect: no phase of own"):
+        Distiller(recipe, with_kd=0.5, data=DATA, **networks()).phases()
+
+
+def test_the_later_phase_needs_a_teacher_only_for_kd():
+    def phases(run):
+        return initialise_then_task(run, run.student.lower(2))
+
+    recipe = own_recipe(variants={"paper": Variant(1.0, "here", phases=phases)})
+    alone = Distiller(recipe, data=DATA, **networks()).phases()[1]
+    assert alone.weights == {"task": 1.0} and not alone.teacher_runs
+    beside = Distiller(recipe, with_kd=0.5, data=DATA, **networks()).phases()[1]
+    assert beside.weights == {"task": 1.0, "kd": 0.5} and beside.teacher_runs

@@ -3,13 +3,61 @@
 from importlib import import_module
 
 from kd_teach.errors import unknown
+from kd_teach.methods.ab import ABLoss, sign_agreement
+from kd_teach.methods.at import ATLoss, GradientATLoss, attention_map, input_gradient
+from kd_teach.methods.cc import CCLoss, correlation_matrix
+from kd_teach.methods.crd import CRDLoss, mutual_information_bound
 from kd_teach.methods.fitnet import HintLoss
+from kd_teach.methods.fsp import FSPLoss, fsp_matrix
+from kd_teach.methods.ft import FTLoss, collapsed_distance, factor_distance
 from kd_teach.methods.kd import KDLoss, soften
+from kd_teach.methods.nst import NSTLoss
+from kd_teach.methods.ofd import OFDLoss, batch_margin, bn_margin, partial_distance
+from kd_teach.methods.pkt import PKTLoss, neighbour_probabilities
+from kd_teach.methods.rkd import RKDLoss, angles, distance_ratios
+from kd_teach.methods.sp import SPLoss, similarity_matrix
+from kd_teach.methods.vid import VIDLoss
 from kd_teach.recipe import Recipe
 
-METHODS = ("kd", "fitnet")  # in reading order
+# In reading order:
+METHODS = ("kd", "fitnet", "at", "vid", "ab", "ft", "nst", "ofd", "fsp", "sp", "cc", "rkd", "pkt", "crd")
 
-__all__ = ["METHODS", "HintLoss", "KDLoss", "get_recipe", "list_methods", "soften"]
+__all__ = [
+    "METHODS",
+    "ABLoss",
+    "ATLoss",
+    "CCLoss",
+    "CRDLoss",
+    "FSPLoss",
+    "FTLoss",
+    "GradientATLoss",
+    "HintLoss",
+    "KDLoss",
+    "NSTLoss",
+    "OFDLoss",
+    "PKTLoss",
+    "RKDLoss",
+    "SPLoss",
+    "VIDLoss",
+    "angles",
+    "attention_map",
+    "batch_margin",
+    "bn_margin",
+    "collapsed_distance",
+    "correlation_matrix",
+    "distance_ratios",
+    "factor_distance",
+    "fsp_matrix",
+    "get_recipe",
+    "input_gradient",
+    "list_methods",
+    "mutual_information_bound",
+    "neighbour_probabilities",
+    "partial_distance",
+    "sign_agreement",
+    "similarity_matrix",
+    "soften",
+]
 
 
 def list_methods() -> list[str]:

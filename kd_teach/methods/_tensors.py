@@ -1,5 +1,6 @@
 """What two or more losses share: precision, checks whose errors help, and the few operations that all papers use."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 
@@ -8,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 HALVES = (torch.float16, torch.bfloat16)
-DEAD = 1e-24  # squared norm up to which a row counts as zero: torch's own normalize stops at a norm of 1e-12
+DEAD = 1e-12  # norm up to which a row counts as zero, as in torch's own normalize
 
 
 def in_full_precision(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -67,12 +68,6 @@ def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int, at_lea
             raise ValueError(
                 f"The {role}'s {what} is empty, shape {tuple(tensor.shape)}; expected at least one sample."
             )
-        if not _all_finite(tensor):
-            bad = int((~tensor.isfinite()).sum())
-            raise ValueError(
-                f"The {role}'s {what} holds {bad} NaN or infinite values of {tensor.numel()}; expected finite ones. "
-                "Look for a learning rate that is too high, or images that were not normalised."
-            )
     if len(student) != len(teacher):
         raise ValueError(
             f"Student and teacher saw different batches: {len(student)} and {len(teacher)} samples of {what}; "
@@ -83,13 +78,21 @@ def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int, at_lea
             f"A batch of {len(student)} is too small: this loss compares samples with each other and needs at least "
             f"{at_least}. Use a larger batch, and drop the last ragged one of an epoch."
         )
+    _check_finite(student, teacher, what)
 
 
-def _all_finite(tensor: Tensor) -> bool:
-    if tensor.device.type != "cpu" or torch.compiler.is_compiling():
-        return True
-    # A sum reads the tensor once and allocates nothing; only if it is not finite is it worth a closer look.
-    return bool(tensor.detach().sum().isfinite()) or bool(tensor.isfinite().all())
+def _check_finite(student: Tensor, teacher: Tensor, what: str) -> None:
+    if student.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    # A sum reads a tensor once and allocates nothing; only if it is not finite is it worth a closer look.
+    if math.isfinite(student.detach().sum() + teacher.detach().sum()):
+        return
+    for role, tensor in (("student", student), ("teacher", teacher)):
+        if bad := int((~tensor.isfinite()).sum()):
+            raise ValueError(
+                f"The {role}'s {what} holds {bad} NaN or infinite values of {tensor.numel()}; expected finite ones. "
+                "Look for a learning rate that is too high, or images that were not normalised."
+            )
 
 
 def check_maps(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
@@ -121,6 +124,5 @@ def unit(x: Tensor, dim: int = -1) -> Tensor:
     A zero row (a dead channel, a black image) stays zero and gets no gradient. Plain division would make it NaN, and
     a clamped norm (`F.normalize`) would send it a gradient of 1e12.
     """
-    square = x.pow(2).sum(dim, keepdim=True)
-    alive = square > DEAD
-    return x * (torch.where(alive, square, 1.0).rsqrt() * alive)
+    norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
+    return x / torch.where(norm > DEAD, norm, torch.inf)

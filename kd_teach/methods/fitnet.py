@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.data import Batch
+from kd_teach.errors import unknown
 from kd_teach.features import Features
 from kd_teach.methods._tensors import check_pair, in_full_precision
 from kd_teach.methods.kd import KDLoss
@@ -79,7 +80,7 @@ class HintLoss(nn.Module):
     ) -> None:
         super().__init__()
         if variant not in REDUCTIONS:
-            raise ValueError(f"Unknown variant {variant!r} of HintLoss; known: {', '.join(REDUCTIONS)}.")
+            raise unknown("variant of HintLoss", variant, REDUCTIONS)
         self.student_shape, self.teacher_shape = tuple(student_shape), tuple(teacher_shape)
         self.reduce = REDUCTIONS[variant]
         copied = variant == "repdistiller"
@@ -119,7 +120,9 @@ def hint_then_distil(run) -> list[Phase]:
     def distil(s: Features, t: Features, batch: Batch) -> Terms:
         return {"task": F.cross_entropy(s.logits, batch.labels), "kd": soft(s.logits, t.logits)}
 
-    if run.with_kd is None:  # the authors' soft cross-entropy has no T^2, ours has: lambda / T^2 gives the same gradient
+    if (
+        run.with_kd is None
+    ):  # the authors' soft cross-entropy has no T^2, ours has: lambda / T^2 gives the same gradient
         weights = {"task": run.task_weight, "kd": lambda progress: (4 - 3 * progress) / 9}
         second = Phase("distil", [run.student], distil, weights, share=3 / 4)
     else:  # the KD term asked for takes the place of the paper's

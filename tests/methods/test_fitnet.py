@@ -99,7 +99,7 @@ def test_gradients_reach_student_and_regressor_but_not_the_teacher():
 def test_bad_input():
     with pytest.raises(ValueError, match="No regressor from a 3x3 map to a 8x8 hint"):
         HintLoss((3, 3, 3), (5, 8, 8))
-    with pytest.raises(ValueError, match="Unknown variant 'papre'"):
+    with pytest.raises(ValueError, match="Unknown variant of HintLoss 'papre'"):
         HintLoss((3, 8, 8), (5, 8, 8), variant="papre")
     with pytest.raises(ValueError, match="built for"):
         HintLoss((3, 8, 8), (5, 8, 8))(torch.rand(2, 4, 8, 8), torch.rand(2, 5, 8, 8))

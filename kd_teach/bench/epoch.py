@@ -83,7 +83,9 @@ def package_epoch(data: Data, batch_size: int, precision: str) -> float:
     return time.perf_counter() - started
 
 
-def bench(*, samples: int = 1920, batch_size: int = 64, rounds: int = 3, precision: str = "auto") -> dict[str, float]:
+def bench_epoch(
+    *, samples: int = 1920, batch_size: int = 64, rounds: int = 3, precision: str = "auto"
+) -> dict[str, float]:
     """Time both loops in turn.
 
     Returns:

@@ -1,0 +1,6 @@
+"""How fast: one epoch against the textbook loop, and each loss against its textbook form."""
+
+from kd_teach.bench.epoch import bench_epoch
+from kd_teach.bench.losses import bench_losses, show
+
+__all__ = ["bench_epoch", "bench_losses", "show"]

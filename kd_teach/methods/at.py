@@ -1,0 +1,216 @@
+r"""Attention Transfer (AT): ask the student to look where the teacher looks.
+
+Paper     Zagoruyko & Komodakis, "Paying More Attention to Attention: Improving the Performance of Convolutional
+          Neural Networks via Attention Transfer", ICLR 2017. https://arxiv.org/abs/1612.03928
+Idea      The energy over channels shows which places a stage reacts to. Match that map, not the channels.
+Equation  Q(f) = vec(sum_c |f_c|^p)  (or max_c),
+          L = sum over stages of 1/N sum_n || Q_s[n] / |Q_s[n]| - Q_t[n] / |Q_t[n]| ||
+          All norms are Euclidean; the paper's beta / 2 is the weight.
+          The extra, "gradient":  L = 1/N sum_n || dCE_s/dx[n] - dCE_t/dx[n] ||, x the images
+Shapes    f (N, C, H, W) -> Q (N, HW) -> scalar. Channels may differ; the larger map is pooled first, by averages.
+Differs   The authors' code, and RepDistiller after it ("repdistiller" here), takes the mean of squares over all N HW
+          entries, |d|^2 / HW instead of |d|: a stage at 8x8 counts 16 times one at 32x32, and where student and
+          teacher nearly agree the pull fades. They leave out the absolute value, so an odd p would cancel on
+          signed maps (WRN); at their p = 2 the value is the one here. Their mean over channels cancels in Q / |Q|.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kd_teach.data import Batch
+from kd_teach.errors import unknown
+from kd_teach.methods._tensors import check_maps, in_full_precision, match_size, unit
+from kd_teach.recipe import Context, Phase, Recipe, Terms, Variant
+
+MAPS = {"sum": lambda energy: energy.sum(dim=1), "max": lambda energy: energy.amax(dim=1)}
+
+
+def attention_map(f: Tensor, p: float = 2, map: str = "sum") -> Tensor:
+    """Where a feature map (N, C, H, W) has energy: unit vectors (N, HW), all entries >= 0. A black map gives zeros.
+
+    Args:
+        p: power of |f|; the larger, the more the map keeps of its peaks only.
+        map: how channels are put together, "sum" or "max".
+
+    Raises:
+        ValueError: p that is not a positive number, or an unknown map.
+    """
+    _check(p, map)
+    if p > 2:  # high powers would leave float32's range; the scale of a sample cancels anyway
+        f = f / f.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(f.dtype).tiny)
+    return unit(MAPS[map](_power(f, p)).flatten(1))  # (N, HW)
+
+
+def _power(f: Tensor, p: float) -> Tensor:
+    """|f|^p with gradient 0 where f is 0: ReLU maps are full of zeros, and for p < 1 the slope there is infinite."""
+    size = f if p % 2 == 0 else f.abs()
+    if p >= 1:
+        return size.pow(p)
+    alive = size > 0
+    return torch.where(alive, size, 1.0).pow(p) * alive
+
+
+def _check(p: float, map: str) -> None:
+    if not 0 < p < math.inf:
+        raise ValueError(f"The power p of an attention map is {p}; expected a positive number (2 is common).")
+    if map not in MAPS:
+        raise unknown("attention map", map, MAPS)
+
+
+class ATLoss(nn.Module):
+    """Distance between the attention maps of student and teacher, summed over stages.
+
+    Args:
+        p, map: which attention map, see `attention_map`.
+        variant: "paper" (Euclidean distance per image) or "repdistiller" (mean of squares).
+
+    Shapes:
+        f_s, f_t: sequences of maps (N, C, H, W), one per stage; C and the grids may differ. Returns a scalar; no
+        gradient reaches f_t. At most sqrt(2) per stage, or 2 / HW in "repdistiller", for maps without overlap.
+
+    Raises:
+        ValueError: a bad p, map or variant; different numbers of maps, different batches, NaN, or an empty batch.
+        TypeError: a tensor instead of a sequence of them, or one that is not floating point.
+
+    Example:
+        >>> import torch
+        >>> left, right = torch.tensor([[[[1.0, 0.0]]]]), torch.tensor([[[[0.0, 1.0]]]])  # one image, 1 x 1 x 2
+        >>> ATLoss()([left], [right])
+        tensor(1.4142)
+        >>> ATLoss(variant="repdistiller")([left], [right])
+        tensor(1.)
+    """
+
+    def __init__(self, *, p: float = 2, map: str = "sum", variant: str = "paper") -> None:
+        super().__init__()
+        _check(p, map)
+        if variant not in DISTANCES:
+            raise unknown("variant of ATLoss", variant, DISTANCES)
+        self.p, self.map, self.variant = p, map, variant
+
+    @in_full_precision
+    def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
+        return sum(self.per_stage(f_s, f_t))
+
+    def per_stage(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> list[Tensor]:
+        """The terms of the sum, one scalar per stage."""
+        check_maps(f_s, f_t)
+        return [self._distance(*match_size(s, t.detach())) for s, t in zip(f_s, f_t, strict=True)]
+
+    def _distance(self, f_s: Tensor, f_t: Tensor) -> Tensor:
+        return DISTANCES[self.variant](*(attention_map(f, self.p, self.map) for f in (f_s, f_t)))
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}, map={self.map!r}, variant={self.variant!r}"
+
+
+def mean_norm(a: Tensor, b: Tensor) -> Tensor:
+    """1/N sum_n ||a[n] - b[n]||; where the two agree the gradient is 0, as torch's norm has it."""
+    return torch.linalg.vector_norm((a - b).flatten(1), dim=1).mean()
+
+
+DISTANCES = {"paper": mean_norm, "repdistiller": F.mse_loss}
+
+
+class GradientATLoss(nn.Module):
+    """Distance between two gradients with respect to the same images: the paper's second kind of attention.
+
+    Nothing is normalised: the size of the gradient is part of what the student learns.
+
+    Shapes:
+        g_s, g_t: sequences of (N, C, H, W) of equal shapes, usually one `input_gradient` (N, 3, H, W) each.
+        Returns a scalar; no gradient reaches g_t.
+
+    Raises:
+        ValueError, TypeError: as `ATLoss`; also a ValueError for different shapes.
+
+    Example:
+        >>> import torch
+        >>> GradientATLoss()([torch.zeros(2, 3, 4, 4)], [torch.ones(2, 3, 4, 4)])
+        tensor(6.9282)
+    """
+
+    @in_full_precision
+    def forward(self, g_s: Sequence[Tensor], g_t: Sequence[Tensor]) -> Tensor:
+        return sum(self.per_stage(g_s, g_t))
+
+    def per_stage(self, g_s: Sequence[Tensor], g_t: Sequence[Tensor]) -> list[Tensor]:
+        """The terms of the sum, one scalar per pair."""
+        check_maps(g_s, g_t)
+        for s, t in zip(g_s, g_t, strict=True):
+            if s.shape != t.shape:
+                raise ValueError(
+                    f"Gradient-based AT compares channel by channel: student {tuple(s.shape[1:])} must equal "
+                    f"teacher {tuple(t.shape[1:])} (C, H, W). Pass gradients with respect to the same images."
+                )
+        return [mean_norm(s, t.detach()) for s, t in zip(g_s, g_t, strict=True)]
+
+
+def input_gradient(logits: Tensor, images: Tensor, labels: Tensor, *, create_graph: bool = False) -> Tensor:
+    """dCE/dx of every image, (N, 3, H, W); `images` must have required a gradient before the forward pass.
+
+    The sum over the batch, not the mean: what one image gets must not depend on how many others there are.
+    """
+    cross_entropy = F.cross_entropy(logits, labels, reduction="sum")
+    return torch.autograd.grad(cross_entropy, images, create_graph=create_graph)[0]
+
+
+def match_input_gradients(run) -> list[Phase]:
+    """One phase whose objective runs both networks itself, on images that require a gradient.
+
+    The loop's own forward passes are switched off: a second one in train mode would also update the student's batch
+    norms twice per step. In float32 whatever the loop's precision, since the gradient is differentiated again.
+    """
+
+    def objective(s: None, t: None, batch: Batch) -> Terms:
+        images = batch.images.detach().requires_grad_()
+        s, t = run.student(images), run.teacher(images)
+        g_s = input_gradient(s.logits, images, batch.labels, create_graph=True)
+        g_t = input_gradient(t.logits, images, batch.labels)
+        return run.task(s, t.detach(), batch) | {"distil": run.loss([g_s], [g_t])}
+
+    return [
+        Phase("distil", [run.student, run.loss], objective, run.weights, student_runs=False, teacher_runs=False),
+    ]
+
+
+LOSSES = {
+    "paper": ATLoss,
+    "repdistiller": partial(ATLoss, variant="repdistiller"),
+    "gradient": GradientATLoss,
+}
+
+
+def build(f_s: Sequence[Tensor], f_t: Sequence[Tensor], context: Context, *, variant: str, **options) -> nn.Module:
+    """The loss of a variant; the gradient-based one takes no options."""
+    if variant not in LOSSES:
+        raise unknown("variant of AT", variant, LOSSES)
+    return LOSSES[variant](**options)
+
+
+RECIPE = Recipe(
+    name="at",
+    title="Attention Transfer",
+    paper="Zagoruyko & Komodakis, ICLR 2017",
+    knowledge="feature",
+    tap=lambda f: f.stages,
+    build=build,
+    variants={
+        "paper": Variant(
+            weight=10.0,
+            source="gradient as large as the repdistiller variant's (9 to 15: resnet8 under the shipped resnet20, its "
+            "first 25 steps); not tuned",
+        ),
+        "repdistiller": Variant(weight=1000.0, source="RepDistiller's CIFAR-100 runs"),
+        "gradient": Variant(
+            weight=2.0,
+            phases=match_input_gradients,
+            source="gradient as large as cross-entropy's (1.2 to 3.4, measured likewise); not tuned, none known",
+        ),
+    },
+)

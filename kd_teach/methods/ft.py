@@ -1,0 +1,222 @@
+r"""Factor Transfer (FT): first let the teacher paraphrase itself, then teach the student the paraphrase.
+
+Paper     Kim, Park & Kwak, "Paraphrasing Complex Network: Network Compression via Factor Transfer", NeurIPS 2018.
+          https://arxiv.org/abs/1802.04977
+Idea      An autoencoder learns, without labels, to squeeze the teacher's last map into fewer channels, the factors.
+          Then it is frozen, and a translator on the student's side learns to produce the same factors.
+Equation  phase "paraphrase":  L = 1/N sum_n || x_t[n] - dec(enc(x_t[n])) ||^2
+          phase "distil":      L = cross-entropy + beta * 1/N sum_n || F_t / ||F_t||_2 - F_s / ||F_s||_2 ||_p
+          with F_t = enc(x_t), F_s = translate(x_s), a sample's factor flattened to one vector of M = kC H W; p = 1 or 2
+Shapes    x_s (N, C_s, H, W), x_t (N, C_t, H, W) -> F_s, F_t (N, kC_t, H, W) -> scalar; the larger factor is pooled
+Modules   encoder and translator: three 3x3 convolutions; decoder: three transposed ones; LeakyReLU 0.1 after each.
+Differs   With p = 1 the authors' code, followed here, takes the mean over entries: 1/M times the norm. p = 2 is the
+          norm itself (squared: 2 - 2 cos); its gradient is sqrt(M) times larger: pass a weight smaller by as much.
+          The authors' code reconstructs by an L1 mean (paper: squares) and ends the decoder in a LeakyReLU, which
+          squeezes what is negative; maps of a WRN are half negative, so "paper" here ends in a plain convolution for
+          every teacher. He's start is ours: without it three layers hide the input behind their biases.
+          RepDistiller ("repdistiller") compares only where a factor has energy (mean of squares over channels, unit
+          length, L1 mean over pixels), reconstructs by a mean of squares and has batch norm in the translator.
+"""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kd_teach.data import Batch
+from kd_teach.errors import unknown
+from kd_teach.features import Features
+from kd_teach.methods._tensors import check_pair, in_full_precision, match_size, unit
+from kd_teach.recipe import Phase, Recipe, Terms, Variant
+
+NORMS = {1: lambda gap: gap.abs().mean(), 2: lambda gap: torch.linalg.vector_norm(gap, dim=1).mean()}
+
+
+def factor_distance(F_s: Tensor, F_t: Tensor, *, p: int = 1) -> Tensor:
+    """The paper's: between factors (N, C, H, W), each sample's scaled to unit length as one vector.
+
+    p = 1 is a mean over entries (at most 2 / sqrt(M)), p = 2 a Euclidean norm per sample (at most 2).
+    """
+    return _unit_distance(F_s.flatten(1), F_t.flatten(1), p)
+
+
+def collapsed_distance(F_s: Tensor, F_t: Tensor, *, p: int = 1) -> Tensor:
+    """RepDistiller's: between maps of energy, the mean of squares over channels, each scaled to unit length."""
+    energy_s, energy_t = (factor.pow(2).mean(dim=1).flatten(1) for factor in (F_s, F_t))  # (N, HW)
+    return _unit_distance(energy_s, energy_t, p)
+
+
+def _unit_distance(a: Tensor, b: Tensor, p: int) -> Tensor:
+    check_norm(p)
+    if a.shape != b.shape:
+        raise ValueError(
+            f"The factors hold {tuple(a.shape)} and {tuple(b.shape)} (samples, numbers); expected the same shapes."
+        )
+    return NORMS[p](unit(a) - unit(b))
+
+
+def check_norm(p: int) -> None:
+    """Refuse a norm that the paper does not know."""
+    if p not in NORMS:
+        raise ValueError(f"p is {p}; expected 1 or 2, the two norms of the paper.")
+
+
+def square_per_sample(guess: Tensor, x: Tensor) -> Tensor:
+    """1/N sum_n ||x[n] - guess[n]||^2."""
+    return F.mse_loss(guess, x, reduction="sum") / len(x)
+
+
+class Reading(NamedTuple):
+    """What the two variants do differently."""
+
+    distance: Callable[..., Tensor]
+    reconstruction: Callable[[Tensor, Tensor], Tensor]
+    normed: bool  # batch norm in the translator
+    leaky_end: bool  # a LeakyReLU after the decoder's last layer
+
+
+READINGS = {
+    "paper": Reading(factor_distance, square_per_sample, normed=False, leaky_end=False),
+    "repdistiller": Reading(collapsed_distance, F.mse_loss, normed=True, leaky_end=True),
+}
+
+
+class FTLoss(nn.Module):
+    """Distance between the factors of the teacher (`encode`) and of the student (`translate`).
+
+    The encoder learns from `reconstruct` alone, in a phase of its own; here it is looked at without a graph. Before
+    that phase it is a random projection, and the loss still works.
+
+    Args:
+        student_shape, teacher_shape: (C, H, W) of the two maps; sizes may differ, the channels are built in.
+        rate: k, the factor's channels as a share of the teacher's.
+        p: 1 (mean over entries) or 2 (norm per sample, which wants a smaller weight).
+        variant: "paper" (whole factors) or "repdistiller" (their energy per pixel).
+
+    Shapes:
+        f_s (N, C_s, H, W), f_t (N, C_t, H, W). Returns a scalar; no gradient reaches f_t or the encoder.
+
+    Raises:
+        ValueError: an unknown variant, another p, a rate that leaves no channel, or maps of other channels.
+
+    Example:
+        >>> import torch
+        >>> loss = FTLoss((16, 8, 8), (32, 8, 8))
+        >>> f_s, f_t = torch.rand(2, 16, 8, 8), torch.rand(2, 32, 8, 8)
+        >>> loss.encode(f_t).shape, loss(f_s, f_t).ndim, loss.reconstruct(f_t).ndim
+        (torch.Size([2, 16, 8, 8]), 0, 0)
+    """
+
+    def __init__(
+        self,
+        student_shape: tuple[int, int, int],
+        teacher_shape: tuple[int, int, int],
+        *,
+        rate: float = 0.5,
+        p: int = 1,
+        variant: str = "paper",
+    ) -> None:
+        super().__init__()
+        if variant not in READINGS:
+            raise unknown("variant of FTLoss", variant, READINGS)
+        check_norm(p)
+        self.student_shape, self.teacher_shape = tuple(student_shape), tuple(teacher_shape)
+        self.p, self.reading = p, READINGS[variant]
+        c_s, c_t = self.student_shape[0], self.teacher_shape[0]
+        if not 0.5 < rate * c_t < math.inf:
+            raise ValueError(
+                f"A rate of {rate} leaves none of the teacher's {c_t} channels; expected a positive rate that leaves "
+                "at least one (0.5 is common)."
+            )
+        factors = round(rate * c_t)
+        self.encode = conv_chain(nn.Conv2d, (c_t, c_t, factors, factors))
+        self.decode = conv_chain(nn.ConvTranspose2d, (factors, factors, c_t, c_t), leaky_end=self.reading.leaky_end)
+        self.translate = conv_chain(nn.Conv2d, (c_s, c_s, factors, factors), normed=self.reading.normed)
+
+    @in_full_precision
+    def forward(self, f_s: Tensor, f_t: Tensor) -> Tensor:
+        check_pair(f_s, f_t, what="feature map", ndim=4)
+        self._check_channels("student", f_s, self.student_shape)
+        self._check_channels("teacher", f_t, self.teacher_shape)
+        with torch.no_grad():
+            factor_t = self.encode(f_t)
+        return self.reading.distance(*match_size(self.translate(f_s), factor_t), p=self.p)
+
+    @in_full_precision
+    def reconstruct(self, f_t: Tensor) -> Tensor:
+        """How far the decoder stays from the teacher's map (N, C_t, H, W): what the first phase minimises.
+
+        "paper": sum of squares per sample; "repdistiller": mean of squares.
+        """
+        self._check_channels("teacher", f_t, self.teacher_shape)
+        f_t = f_t.detach()
+        return self.reading.reconstruction(self.decode(self.encode(f_t)), f_t)
+
+    def _check_channels(self, role: str, f: Tensor, shape: tuple[int, int, int]) -> None:
+        if f.ndim != 4 or f.shape[1] != shape[0]:
+            raise ValueError(
+                f"The {role}'s map has shape {tuple(f.shape)}; this loss was built for (N, {shape[0]}, H, W). "
+                "Tap the same stage, or build a new FTLoss."
+            )
+
+
+def conv_chain(
+    kind: type[nn.Module], widths: tuple[int, ...], *, normed: bool = False, leaky_end: bool = True
+) -> nn.Module:
+    """A chain of 3x3 convolutions of one kind, each followed by (batch norm and) LeakyReLU 0.1; it keeps the grid."""
+    chain: list[nn.Module] = []
+    for width_in, width_out in pairwise(widths):
+        conv = kind(width_in, width_out, kernel_size=3, padding=1)
+        nn.init.normal_(conv.weight, std=math.sqrt(2 / (1 + 0.1**2) / (9 * width_in)))  # He's, for this slope
+        nn.init.zeros_(conv.bias)
+        chain += [conv, nn.BatchNorm2d(width_out)] if normed else [conv]
+        chain.append(nn.LeakyReLU(0.1))
+    return nn.Sequential(*(chain if leaky_end else chain[:-1]))
+
+
+def paraphrase_then_distil(run) -> list[Phase]:
+    """The teacher's autoencoder on unlabelled images, then student and translator with the encoder frozen.
+
+    The authors spend 6 of 170 epochs on the first phase, RepDistiller 30 of 270; a short training needs a larger part.
+    Both variants take RepDistiller's ratio of learning rates, 0.01 to 0.05: the authors' 0.1 to 0.1 belongs to their
+    L1, and squares become NaN with it.
+    """
+    entries = math.prod(run.loss.teacher_shape) if run.variant == "paper" else 1  # SGD wants the sum as a mean
+
+    def reconstruct(s: None, t: Features, batch: Batch) -> Terms:
+        return {"reconstruct": run.loss.reconstruct(run.tap(t))}
+
+    return [
+        Phase(
+            "paraphrase",
+            [run.loss.encode, run.loss.decode],
+            reconstruct,
+            {"reconstruct": 1 / entries},
+            share=1 / 8,
+            lr_scale=0.2,
+            student_runs=False,
+        ),
+        Phase("distil", [run.student, run.loss.translate], run.task_and_distil, run.weights, share=7 / 8),
+    ]
+
+
+RECIPE = Recipe(
+    name="ft",
+    title="Factor Transfer",
+    paper="Kim, Park & Kwak, NeurIPS 2018",
+    knowledge="feature",
+    tap=lambda f: f.stages[-1],
+    build=lambda f_s, f_t, context, *, variant, **options: FTLoss(
+        f_s.shape[1:], f_t.shape[1:], variant=variant, **options
+    ),
+    variants={
+        "paper": Variant(
+            weight=500.0, phases=paraphrase_then_distil, source="the authors' CIFAR-10 runs (p = 1, factors of 2048)"
+        ),
+        "repdistiller": Variant(weight=200.0, phases=paraphrase_then_distil, source="RepDistiller's CIFAR-100 runs"),
+    },
+)

@@ -1,0 +1,113 @@
+r"""Probabilistic Knowledge Transfer (PKT): match, for every sample, the distribution over its neighbours.
+
+Paper     Passalis & Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018.
+          https://arxiv.org/abs/1803.10837
+Idea      How likely is it that sample i picks sample j as its neighbour? Cosine similarities, scaled to sum to one,
+          make a distribution, as in t-SNE, and the Kullback-Leibler divergence compares two of them.
+Equation  K[i, j] = (cos(e_i, e_j) + 1) / 2,   p[i, j] = K[i, j] / sum_{k != i} K[i, k]
+          L = 1/N sum_i sum_{j != i} p_t[i, j] log( p_t[i, j] / p_s[i, j] )
+Shapes    e_s (N, D_s), e_t (N, D_t) -> scalar
+Differs   The paper sums over i; the mean here keeps the weight from growing with the batch. RepDistiller
+          ("repdistiller" here, like the authors' code) lets every sample be its own neighbour, K[i, i] = 1, and takes
+          the mean over all N^2 entries: 1/N of the divergence per row. Its 1e-7 inside the logarithm, which moves
+          the value by about N times that, is left out. Opposite directions have K = 0 and would make the divergence
+          infinite: K is at least 1e-7 here.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from kd_teach.errors import unknown
+from kd_teach.methods._tensors import check_pair, in_full_precision, unit
+from kd_teach.recipe import Recipe, Variant
+
+LEAST = 1e-7  # of a kernel value: about the rounding error of a cosine in float32
+
+
+def neighbour_probabilities(e: Tensor, *, self_pairs: bool = False) -> Tensor:
+    """How likely row i picks column j: embeddings (N, D) -> p (N, N) whose rows sum to one, N >= 2.
+
+    Args:
+        self_pairs: whether a sample may pick itself. If not, the diagonal is zero.
+
+    A sample of zeros has no direction: all others are equally near to it.
+    """
+    x = unit(e)
+    kernel = ((x @ x.T + 1) / 2).clamp(min=LEAST)
+    if not self_pairs:
+        kernel.fill_diagonal_(0)
+    return kernel / kernel.sum(dim=1, keepdim=True)
+
+
+class PKTLoss(nn.Module):
+    """KL divergence from the teacher's to the student's neighbour probabilities.
+
+    Blind to a rotation of the embeddings and to a positive scale per sample. The values are small: after a ReLU all
+    cosines are positive and all rows nearly even.
+
+    Args:
+        variant: "paper" (no self-pairs, mean over samples; with two samples there is no choice and L = 0) or
+            "repdistiller" (self-pairs, mean over all N^2 entries).
+
+    Shapes:
+        e_s (N, D_s), e_t (N, D_t), N >= 2. Returns a scalar; no gradient reaches e_t.
+
+    Raises:
+        ValueError: an unknown variant, different batches, fewer than two samples, or NaN.
+        TypeError: embeddings that are not floating point.
+
+    Example:
+        >>> import torch
+        >>> PKTLoss(variant="repdistiller")(torch.eye(2), torch.ones(2, 2))
+        tensor(0.0294)
+    """
+
+    def __init__(self, *, variant: str = "paper") -> None:
+        super().__init__()
+        if variant not in VARIANTS:
+            raise unknown("variant of PKTLoss", variant, VARIANTS)
+        self.variant = variant
+        self.self_pairs, self.reduce = VARIANTS[variant]
+
+    @in_full_precision
+    def forward(self, e_s: Tensor, e_t: Tensor) -> Tensor:
+        check_pair(e_s, e_t, what="embedding", ndim=2, at_least=2)
+        p_s, p_t = (neighbour_probabilities(e, self_pairs=self.self_pairs) for e in (e_s, e_t.detach()))
+        return self.reduce(divergence(p_t, p_s))
+
+    def extra_repr(self) -> str:
+        return f"variant={self.variant!r}"
+
+
+def divergence(p_t: Tensor, p_s: Tensor) -> Tensor:
+    """Terms (N, N), none negative, whose row sums are KL(p_t[i] || p_s[i]).
+
+    Each is p_t log(p_t / p_s) - (p_t - p_s); the added part sums to zero over a row. Without it, and without log1p,
+    terms of 1e-2 would cancel down to a divergence of 1e-5, below float32's rounding.
+    """
+    eps, tiny = torch.finfo(p_s.dtype).eps, torch.finfo(p_s.dtype).tiny
+    gap = p_t - p_s
+    ratio = gap / p_s.clamp(min=tiny)  # p_t / p_s - 1; a diagonal of zeros stays zero
+    return p_t * torch.log1p(ratio.clamp(min=eps - 1)) - gap
+
+
+def mean_over_rows(terms: Tensor) -> Tensor:
+    """1/N sum of all terms (N, N)."""
+    return terms.sum() / len(terms)
+
+
+VARIANTS = {"paper": (False, mean_over_rows), "repdistiller": (True, torch.mean)}
+
+
+RECIPE = Recipe(
+    name="pkt",
+    title="Probabilistic Knowledge Transfer",
+    paper="Passalis & Tefas, ECCV 2018",
+    knowledge="relation",
+    tap=lambda f: f.embedding,
+    build=lambda e_s, e_t, context, *, variant: PKTLoss(variant=variant),
+    variants={
+        "paper": Variant(weight=469.0, source="RepDistiller's 30000 at batch 64: its mean over N^2 is 1/64 of ours"),
+        "repdistiller": Variant(weight=30000.0, source="RepDistiller's CIFAR-100 runs, at batch 64"),
+    },
+)

@@ -1,0 +1,83 @@
+r"""Similarity-Preserving distillation (SP): what looks alike to the teacher should look alike to the student.
+
+Paper     Tung & Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019. https://arxiv.org/abs/1907.09682
+Idea      Two networks need not agree on what a channel means. They can agree on which images of a batch excite them
+          in the same way: the inner products of flattened maps, one row of them per image.
+Equation  Q = f flattened to (N, C H W),   A = Q Q^T,   G[i] = A[i] / ||A[i]||,   L = 1/N^2 ||G_t - G_s||_F^2
+Shapes    f_s (N, C_s, H_s, W_s) or (N, D_s), f_t likewise: no size has to match but N -> scalar
+Differs   Nothing: RepDistiller computes what stands here, on the last stage. One widespread toolbox divides the rows
+          by their L1 norm, because `normalize(x, 1)` sets p and not dim; another loss divides A by its Frobenius norm
+          and is sold as CC. The factor 1/N^2 halves the loss about when the batch doubles: weights belong to a batch
+          size.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kd_teach.methods._tensors import check_pair, in_full_precision, unit
+from kd_teach.recipe import Recipe, Variant
+
+
+def similarity_matrix(f: Tensor) -> Tensor:
+    """How alike the samples of a batch look to one network: (N, ...) -> G (N, N) whose rows have unit length.
+
+    Entry [i, j] is the inner product of samples i and j, relative to all those of sample i: G is not symmetric.
+    A sample of zeros has a row of zeros.
+    """
+    return unit(_Gram.apply(f.flatten(1)))
+
+
+class _Gram(torch.autograd.Function):
+    """Q Q^T of q (N, D). Its gradient (A + A^T) Q is one product over D where autograd takes two and adds them."""
+
+    @staticmethod
+    def forward(ctx, q: Tensor) -> Tensor:
+        ctx.save_for_backward(q)
+        return q @ q.T
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        (q,) = ctx.saved_tensors
+        return (grad + grad.T) @ q
+
+
+class SPLoss(nn.Module):
+    """Mean squared difference of two row-normalised similarity matrices.
+
+    Between 0 and 4/N (2/N for features without negative numbers). Blind to a rotation of the flattened features and
+    to one scale for the whole batch, not to a scale per sample.
+
+    Shapes:
+        f_s, f_t: maps (N, C, H, W) or vectors (N, D), N >= 2. Returns a scalar; no gradient reaches f_t.
+
+    Raises:
+        ValueError: another number of dimensions, different batches, fewer than two samples, or NaN.
+        TypeError: features that are not floating point.
+
+    Example:
+        >>> import torch
+        >>> SPLoss()(torch.eye(2), torch.ones(2, 2))
+        tensor(0.2929)
+    """
+
+    @in_full_precision
+    def forward(self, f_s: Tensor, f_t: Tensor) -> Tensor:
+        check_pair(_as_map(f_s), _as_map(f_t), what="feature map", ndim=4, at_least=2)
+        return F.mse_loss(similarity_matrix(f_s), similarity_matrix(f_t.detach()))
+
+
+def _as_map(f: Tensor) -> Tensor:
+    """Vectors (N, D) as maps of one pixel; anything else as it came."""
+    return f[:, :, None, None] if isinstance(f, Tensor) and f.ndim == 2 else f
+
+
+RECIPE = Recipe(
+    name="sp",
+    title="Similarity-Preserving distillation",
+    paper="Tung & Mori, ICCV 2019",
+    knowledge="relation",
+    tap=lambda f: f.stages[-1],
+    build=lambda f_s, f_t, context, *, variant: SPLoss(),
+    variants={"paper": Variant(weight=3000.0, source="RepDistiller's CIFAR-100 runs, at batch 64")},
+)

@@ -1,0 +1,113 @@
+"""The race: its meters on cases known by hand, and the table on a budget of nothing."""
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from kd_teach.bench import bench_losses
+from kd_teach.bench.contests import Sizes
+from kd_teach.bench.losses import bytes_moved, digits, largest_difference, operations, prepare, show
+from kd_teach.bench.meters import Speed, measure_speed, peak_memory, take_turns
+from kd_teach.cli import app
+
+SMALL = Sizes(batch=5, grid=16, stem=3, widths=(3, 4, 6), classes=7, images=60, negatives=20)
+
+
+def chain():
+    """Holds 1, 2, 1, 3 and 2 tensors of 4000 bytes in turn."""
+    a = torch.ones(1000)
+    b = a + 1
+    del a
+    c, d = b * 2, b * 3
+    del b
+    return c, d
+
+
+def test_peak_memory_known_by_hand():
+    before = torch.ones(10_000)  # not counted
+    peak, (c, _) = peak_memory(chain)
+    assert peak == pytest.approx(12_000, abs=64)  # scalars of 4 or 8 bytes come and go
+    assert c[0] == 4 and before[0] == 1
+
+
+def test_peak_memory_sees_the_graph_and_the_backward_pass():
+    x = torch.ones(1000, requires_grad=True)
+
+    def step():  # exp keeps its result; its gradient is one more tensor, that of the sum an expanded number
+        return torch.autograd.grad(x.exp().sum(), [x])
+
+    assert peak_memory(step)[0] == pytest.approx(8000, abs=64)
+
+
+def test_peak_memory_sees_temporaries_within_an_operation():
+    x = torch.ones(100, 10)  # `bmm` copies an expanded, transposed operand; nothing in Python holds it
+    assert peak_memory(lambda: torch.einsum("ni,nj->nij", x, x).sum())[0] >= 100 * 10 * 10 * 4
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_peak_memory_on_cuda():
+    x = torch.ones(2**20, device="cuda")
+    assert peak_memory(lambda: ((x + 1) + 1).sum(), "cuda")[0] == pytest.approx(2 * x.nbytes, rel=0.01)
+
+
+def test_turns_give_each_function_its_own_median():
+    calls = []
+    runs = {"slow": lambda: calls.append("slow") or torch.ones(300, 300) @ torch.ones(300, 300), "fast": lambda: 1}
+    times = take_turns(runs, seconds=0.02)
+    assert times["slow"].median > 10 * times["fast"].median > 0
+    assert sum(times["slow"].raw_times) >= 0.02 and calls
+
+
+def test_turns_stop_early_when_one_run_takes_longer_than_its_share():
+    calls = []
+    take_turns({"slow": lambda: calls.append(1) or torch.ones(500, 500) @ torch.ones(500, 500)}, seconds=1e-6)
+    assert len(calls) == 2  # a warm-up and one measured run: the naive NST needs half a minute for each
+
+
+def test_floor_is_the_slower_of_moving_and_multiplying():
+    speed = Speed(copied=100.0, multiplied=1000.0)
+    assert speed.floor(50, 100) == 0.5 and speed.floor(50, 2000) == 2.0
+    measured = measure_speed(seconds=0.001)
+    assert 1e8 < measured.copied < 1e13 and 1e8 < measured.multiplied < 1e15
+
+
+def test_bytes_and_operations_by_hand():
+    assert bytes_moved(prepare("kd", "paper", SMALL)) == 3 * 5 * 7 * 4  # read both logits, write one gradient
+    x = torch.ones(3, 4)
+    assert operations(lambda: x @ x.T) == 2 * 3 * 4 * 3
+
+
+def test_difference_is_relative_to_the_largest_entry_and_spares_parameters():
+    reference = (torch.tensor(2.0), torch.tensor([0.0, 10.0]), torch.tensor([1e-9]))
+    result = (torch.tensor(2.0), torch.tensor([0.1, 10.0]), torch.tensor([1.0]))
+    assert largest_difference(result, reference, taps=1) == pytest.approx(0.01)
+
+
+def test_table():
+    table = bench_losses(["kd", "fitnet"], seconds=0.002, sizes=SMALL)
+    assert list(zip(table["method"], table["variant"], strict=True)) == [
+        ("kd", "paper"),
+        ("fitnet", "paper"),
+        ("fitnet", "repdistiller"),
+    ]
+    assert (table.drop(columns=["method", "variant", "max rel. difference"]) > 0).all(axis=None)
+    assert (table["max rel. difference"] <= 1e-5).all()
+    assert table["speed-up"].tolist() == pytest.approx((table["textbook ms"] / table["ours ms"]).tolist())
+    assert table["times floor"].tolist() == pytest.approx((table["ours ms"] / table["floor ms"]).tolist())
+    assert [digits(x) for x in (12017.4, 41.26, 0.00471, 0.0)] == ["12017", "41.3", "0.00471", "0"]
+    printed = show(table)
+    assert "speed-up" in printed and "repdistiller" in printed and "e-0" in printed
+
+
+def test_an_unknown_method_gets_the_nearest_name():
+    with pytest.raises(ValueError, match=r"Unknown method of the bench 'fitnets'. Did you mean 'fitnet'\?"):
+        bench_losses(["fitnets"])
+
+
+def test_command_line():
+    command = ["bench", "losses", "--method", "kd", "--method", "pkt", "--seconds", "0.001"]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0
+    heading, *rows = result.output.strip().splitlines()
+    assert "times floor" in heading and [row.split()[0] for row in rows] == ["kd", "pkt"]

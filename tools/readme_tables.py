@@ -1,0 +1,64 @@
+"""Rewrite the README's tables of methods and of invariances from the recipes: python tools/readme_tables.py"""
+
+import re
+from importlib import import_module
+from itertools import groupby
+from pathlib import Path
+
+from kd_teach import get_recipe, list_methods
+from kd_teach.invariances import BLIND_TO, CHANGES
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+
+def table(header: list[str], rows: list[list[str]], *, centred: bool = False) -> str:
+    """A Markdown table."""
+    rule = ["---", *[":-:" if centred else "---"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
+
+
+def methods_table() -> str:
+    """A row per method: its paper (linked as its file links it), its kind of knowledge, file and notebook."""
+    rows = []
+    for name in list_methods():
+        recipe = get_recipe(name)
+        link = re.search(r"https://\S+", import_module(f"kd_teach.methods.{name}").__doc__)
+        paper = f"[{recipe.paper}]({link[0]})" if link else recipe.paper
+        notebooks = sorted((ROOT / "notebooks").glob(f"[0-9][0-9]_{name}.ipynb"))
+        notebook = f"[{notebooks[0].stem}](notebooks/{notebooks[0].name})" if notebooks else "to come"
+        variants = ", ".join(f"`{variant}`" for variant in recipe.variants)
+        file = f"[{name}.py](kd_teach/methods/{name}.py)"
+        rows.append([f"`{name}`", recipe.title, paper, recipe.knowledge, variants, file, notebook])
+    return table(["word", "method", "paper", "knowledge", "variants", "file", "notebook"], rows)
+
+
+def invariances_table() -> str:
+    """A row per method; variants that are blind to the same share it."""
+    rows = []
+    for name, entries in groupby(BLIND_TO.items(), key=lambda entry: entry[0][0]):
+        by_blindness: dict[frozenset, list[str]] = {}
+        for (_, variant), blind in entries:
+            by_blindness.setdefault(frozenset(blind), []).append(variant)
+        for blind, variants in by_blindness.items():
+            label = f"`{name}`" if len(by_blindness) == 1 else f"`{name}` {', '.join(variants)}"
+            rows.append([label, *("yes" if change in blind else "–" for change in CHANGES)])
+    return table(["loss", *CHANGES], rows, centred=True)
+
+
+BLOCKS = {"methods": methods_table, "invariances": invariances_table}
+
+
+def rewritten(text: str) -> str:
+    """The README's text with every block between <!-- name --> and <!-- /name --> made anew."""
+    for name, make in BLOCKS.items():
+        start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if text.count(start) != 1 or text.count(end) != 1:
+            raise SystemExit(f"README.md must hold {start} and {end} once each.")
+        before, rest = text.split(start)
+        text = f"{before}{start}\n{make()}\n{end}{rest.split(end)[1]}"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text()))
