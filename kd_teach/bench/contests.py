@@ -13,20 +13,22 @@ from torch import Tensor, nn
 
 from kd_teach.bench import textbook
 from kd_teach.features import Features
-from kd_teach.methods.ab import ABLoss
-from kd_teach.methods.at import ATLoss
-from kd_teach.methods.cc import CCLoss
-from kd_teach.methods.crd import CRDLoss
-from kd_teach.methods.fitnet import HintLoss
-from kd_teach.methods.fsp import FSPLoss
-from kd_teach.methods.ft import FTLoss
-from kd_teach.methods.kd import KDLoss
-from kd_teach.methods.nst import NSTLoss
-from kd_teach.methods.ofd import OFDLoss
-from kd_teach.methods.pkt import PKTLoss
-from kd_teach.methods.rkd import RKDLoss
-from kd_teach.methods.sp import SPLoss
-from kd_teach.methods.vid import VIDLoss
+from kd_teach.methods import (
+    ABLoss,
+    ATLoss,
+    CCLoss,
+    CRDLoss,
+    FSPLoss,
+    FTLoss,
+    HintLoss,
+    KDLoss,
+    NSTLoss,
+    OFDLoss,
+    PKTLoss,
+    RKDLoss,
+    SPLoss,
+    VIDLoss,
+)
 
 Tap = Tensor | Sequence[Tensor]
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.benchmark import Measurement
 from typer.testing import CliRunner
 
 from kd_teach.bench import bench_losses
@@ -52,11 +53,23 @@ def test_peak_memory_on_cuda():
 
 
 def test_turns_give_each_function_its_own_median():
-    calls = []
-    runs = {"slow": lambda: calls.append("slow") or torch.ones(300, 300) @ torch.ones(300, 300), "fast": lambda: 1}
-    times = take_turns(runs, seconds=0.02)
-    assert times["slow"].median > 10 * times["fast"].median > 0
-    assert sum(times["slow"].raw_times) >= 0.02 and calls
+    large, small = torch.ones(400, 400), torch.ones(40, 40)
+    times = take_turns({"slow": lambda: large @ large, "fast": lambda: small @ small}, seconds=0.01)
+    assert times["slow"].median > 5 * times["fast"].median > 0
+
+
+def test_turns_alternate_until_the_seconds_are_spent(monkeypatch):
+    order = []
+
+    def measured(self, min_run_time):
+        order.append((self._task_spec.label, min_run_time))
+        return Measurement(number_per_run=10, raw_times=[cost[self._task_spec.label]], task_spec=self._task_spec)
+
+    cost = {"a": 1.0, "b": 7.0}
+    monkeypatch.setattr("torch.utils.benchmark.Timer.blocked_autorange", measured)
+    times = take_turns(dict.fromkeys("ab", lambda: None), seconds=3.0)
+    assert order == [("a", 1.0), ("b", 1.0), ("a", 1.0), ("a", 1.0)]  # b has had enough after one
+    assert (times["a"].median, times["b"].median) == (0.1, 0.7)
 
 
 def test_turns_stop_early_when_one_run_takes_longer_than_its_share():
