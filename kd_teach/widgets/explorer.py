@@ -1,0 +1,89 @@
+"""The one helper behind all widgets: controls above a picture that is drawn again whenever one of them moves.
+
+With a live kernel and a front end it is an ordinary ipywidget. Everywhere else (an unrun page, GitHub, HTML export,
+nbval) stands a picture of a few telling settings instead of a blank: both travel in one mimebundle.
+"""
+
+import base64
+import html
+import io
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+
+import ipywidgets
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+
+DPI = 90  # of the live picture: small enough to be drawn and sent within 150 ms
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls and the picture that they change.
+
+    Args:
+        draw: takes the values of all controls by name and returns a new Figure; it is closed once it has been sent.
+        controls: ipywidgets with a `value`, by the names that `draw` gives them; a `description` names each.
+        static: the settings shown side by side where nothing can move; what a setting leaves out stays as it starts.
+
+    An error in `draw` appears, with its last line of code, under the picture; the picture stays as it was.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., Figure],
+        controls: Mapping[str, ipywidgets.ValueWidget],
+        *,
+        static: Sequence[Mapping[str, object]],
+    ) -> None:
+        if not static:
+            raise ValueError("static is empty; expected at least one setting to show where there is no kernel.")
+        if unknown := {name for setting in static for name in setting} - controls.keys():
+            raise ValueError(f"static sets {sorted(unknown)}; the controls are {sorted(controls)}.")
+        self.draw, self.controls, self.static = draw, dict(controls), list(static)
+        self.start = {name: control.value for name, control in controls.items()}
+        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self.message = ipywidgets.HTML()
+        super().__init__([*controls.values(), self.image, self.message])
+        for control in controls.values():
+            control.observe(lambda change: self.redraw(), names="value")
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw with the present values."""
+        try:
+            self.image.value = png(self.draw(**{name: control.value for name, control in self.controls.items()}))
+            self.message.value = ""
+        except Exception as error:  # whatever it is, the reader must see it: callbacks have no cell to print it in
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            shown = f"{type(error).__name__}: {error}\n{where.name}: {where.line}"
+            self.message.value = f"<pre style='color: firebrick'>{html.escape(shown)}</pre>"
+
+    def panel(self) -> bytes:
+        """The static settings side by side, as a PNG."""
+        pictures = [Image.open(io.BytesIO(png(self.draw(**self.start | dict(setting))))) for setting in self.static]
+        height = max(picture.height for picture in pictures)
+        joined = Image.new("RGB", (sum(picture.width for picture in pictures), height), "white")
+        left = 0
+        for picture in pictures:
+            joined.paste(picture, (left, 0))
+            left += picture.width
+        file = io.BytesIO()
+        joined.quantize(64).save(file, "png", optimize=True)
+        return file.getvalue()
+
+    def _repr_mimebundle_(self, **kwargs) -> dict[str, object]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        names = ", ".join(control.description.rstrip(":") for control in self.controls.values())
+        data["text/plain"] = f"[interactive picture; with a kernel you can move: {names}]"
+        data["image/png"] = base64.b64encode(self.panel()).decode()
+        return data
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG; it is closed, so that the inline backend does not show it a second time."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI)
+    plt.close(figure)
+    return file.getvalue()
