@@ -10,3 +10,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
     nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return ValueError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
+
+
+class NotFiniteError(ValueError, FloatingPointError):
+    """A tensor holds NaN or infinity where finite numbers are needed."""

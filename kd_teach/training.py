@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from kd_teach.checkpoint import load_checkpoint, save_checkpoint
 from kd_teach.data import Batch, Data, batches_per_epoch, training_batches
+from kd_teach.errors import NotFiniteError
 from kd_teach.evaluation import split_accuracy
 from kd_teach.interrupt import Interruptible
 from kd_teach.optimisation import Settings, make_optimizer, schedule, share_epochs
@@ -121,7 +122,11 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
                 started = time.perf_counter()
                 for batch in shown:
                     progress = (epoch + step / steps) / epochs
-                    terms = take_step(phase, networks, optimizer, batch, progress, settings)
+                    try:
+                        terms = take_step(phase, networks, optimizer, batch, progress, settings)
+                    except NotFiniteError:  # the loss met NaN: better name the term and the step that it came from
+                        check_finite(log, step, phase, epoch)
+                        raise
                     for name, value in terms.items():
                         log.setdefault(name, torch.full((steps,), math.nan, device=device))[step] = value
                     step += 1

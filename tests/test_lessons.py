@@ -60,7 +60,7 @@ def test_the_demo_compares_a_pair_with_the_teacher(tmp_path):
 
 
 def test_the_bench_times_both_loops():
-    result = bench_module.bench(samples=64, batch_size=32, rounds=1, precision="float32")
+    result = bench_module.bench_epoch(samples=64, batch_size=32, rounds=1, precision="float32")
     assert result["ratio"] == pytest.approx(result["kd_teach"] / result["textbook"])
     assert result["precision"] == "float32" and result["textbook"] > 0
 

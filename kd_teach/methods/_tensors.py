@@ -3,26 +3,45 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import wraps
+from inspect import signature
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kd_teach.errors import NotFiniteError
+
 HALVES = (torch.float16, torch.bfloat16)
 DEAD = 1e-12  # norm up to which a row counts as zero, as in torch's own normalize
 
 
-def in_full_precision(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+ROLES = {"_s": "student", "_t": "teacher"}  # by the suffix of an argument, as everywhere in the package
+
+
+def in_full_precision(forward: Callable) -> Callable:
     """Compute a loss in float32 (float64 stays) whatever autocast or half-precision networks hand to it.
 
     A Gram entry of a stage of 16,384 numbers of size 2 is 65,536: beyond float16, and bfloat16 keeps three digits.
+
+    If a value is not finite, a NaN in a tap is named in a NotFiniteError; searching them beforehand would read every map
+    once more. On the CPU only: elsewhere a look at the value would wait for the device in every step, and
+    `kd_teach.train` watches the terms anyway.
     """
+    names = list(signature(forward).parameters)[1:]
 
     @wraps(forward)
-    def wrapped(self, *taps, **batch) -> Tensor:
+    def wrapped(self, *taps, **batch):
         taps = tuple(map(_widen, taps))
-        with torch.autocast(_first_tensor(taps).device.type, enabled=False):
-            return forward(self, *taps, **batch)
+        device = _first_tensor(taps).device.type
+        if torch.is_autocast_enabled(device):
+            with torch.autocast(device, enabled=False):
+                value = forward(self, *taps, **batch)
+        else:
+            value = forward(self, *taps, **batch)
+        if device == "cpu" and not torch.compiler.is_compiling() and not _is_finite(value):
+            for name, tap in zip(names, taps, strict=False):
+                check_finite(tap, ROLES.get(name[-2:], name))
+        return value
 
     return wrapped
 
@@ -42,15 +61,28 @@ def _first_tensor(taps) -> Tensor:
     return torch.empty(0)  # the checks of the loss will say what is wrong
 
 
+def _is_finite(value) -> bool:
+    if isinstance(value, Tensor):
+        return value.ndim > 0 or math.isfinite(value.detach())
+    return all(map(_is_finite, value))
+
+
+def check_finite(tap: Tensor | Sequence[Tensor], role: str) -> None:
+    """Refuse NaN and infinity in a tensor, or in a sequence of them."""
+    for tensor in [tap] if isinstance(tap, Tensor) else tap:
+        if bad := int((~tensor.isfinite()).sum()):
+            raise NotFiniteError(
+                f"The {role}'s features hold {bad} NaN or infinite values of {tensor.numel()}; expected finite ones. "
+                "Look for a learning rate that is too high, or images that were not normalised."
+            )
+
+
 def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int, at_least: int = 1) -> None:
     """Refuse a pair of batches that no loss could compare.
 
     Args:
-        student, teacher: tensors (N, ...) of `ndim` dimensions with the same N >= `at_least`, floating and finite.
+        student, teacher: tensors (N, ...) of `ndim` dimensions with the same N >= `at_least` and a floating dtype.
         what: their name in the error, such as "logits" or "feature map".
-
-    NaN and infinity are looked for on the CPU only: elsewhere the look would wait for the device in every step, and
-    `kd_teach.train` watches the terms anyway.
     """
     for role, tensor in (("student", student), ("teacher", teacher)):
         if not isinstance(tensor, Tensor):
@@ -78,21 +110,6 @@ def check_pair(student: Tensor, teacher: Tensor, *, what: str, ndim: int, at_lea
             f"A batch of {len(student)} is too small: this loss compares samples with each other and needs at least "
             f"{at_least}. Use a larger batch, and drop the last ragged one of an epoch."
         )
-    _check_finite(student, teacher, what)
-
-
-def _check_finite(student: Tensor, teacher: Tensor, what: str) -> None:
-    if student.device.type != "cpu" or torch.compiler.is_compiling():
-        return
-    # A sum reads a tensor once and allocates nothing; only if it is not finite is it worth a closer look.
-    if math.isfinite(student.detach().sum() + teacher.detach().sum()):
-        return
-    for role, tensor in (("student", student), ("teacher", teacher)):
-        if bad := int((~tensor.isfinite()).sum()):
-            raise ValueError(
-                f"The {role}'s {what} holds {bad} NaN or infinite values of {tensor.numel()}; expected finite ones. "
-                "Look for a learning rate that is too high, or images that were not normalised."
-            )
 
 
 def check_maps(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
@@ -126,3 +143,25 @@ def unit(x: Tensor, dim: int = -1) -> Tensor:
     """
     norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
     return x / torch.where(norm > DEAD, norm, torch.inf)
+
+
+def energy(f: Tensor, dim: int) -> Tensor:
+    """The sum of squares of a map along `dim`, without that dimension.
+
+    As `f.pow(2).sum(dim)`, whose backward pass makes three copies of the map; this one makes the gradient only.
+    """
+    return _Energy.apply(f, dim)
+
+
+class _Energy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, f: Tensor, dim: int) -> Tensor:
+        ctx.save_for_backward(f)
+        ctx.dim = dim
+        # Sample by sample, so that the squares of one are still in the cache when they are added up.
+        return torch.stack([sample.square().sum(dim - 1) for sample in f])
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        (f,) = ctx.saved_tensors
+        return f * (2 * grad).unsqueeze(ctx.dim), None

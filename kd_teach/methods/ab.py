@@ -21,16 +21,16 @@ Differs   RepDistiller ("repdistiller" here, the scale of the authors' code) wei
           phase minimises KD alone. Other code takes a mean over neurons and mu = 2.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
-from math import inf
 
 import torch
 from torch import Tensor, nn
 
 from kd_teach.errors import unknown
 from kd_teach.methods._blocks import sum_of_squares
-from kd_teach.methods._tensors import check_maps, in_full_precision, match_size
+from kd_teach.methods._tensors import check_finite, check_maps, in_full_precision, match_size
 from kd_teach.methods.fitnet import regressor
 from kd_teach.recipe import Recipe, Variant, initialise_then_task
 
@@ -100,7 +100,7 @@ class ABLoss(nn.Module):
         super().__init__()
         if variant not in READINGS:
             raise unknown("variant of ABLoss", variant, READINGS)
-        if not 0 < margin < inf:
+        if not 0 < margin < math.inf:
             raise ValueError(f"The margin is {margin}; expected a positive number (1 in the authors' runs).")
         if len(student_shapes) != len(teacher_shapes) or not student_shapes:
             raise ValueError(
@@ -135,6 +135,8 @@ class ABLoss(nn.Module):
                 f"The maps have (student, teacher) channels {came} per stage; this loss was built for "
                 f"{self.channels}. Tap the same stages, or build a new ABLoss."
             )
+        if not all(math.isfinite(t.detach().sum()) for t in p_t):
+            check_finite(p_t, "teacher")  # a NaN would not show in the value: it counts as silent
         stages = zip(self.connectors, p_s, p_t, strict=True)
         pairs = [match_size(connector(s), t.detach()) for connector, s, t in stages]
         return [s for s, _ in pairs], [t for _, t in pairs]

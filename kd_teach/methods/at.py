@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from kd_teach.data import Batch
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import check_maps, in_full_precision, match_size, unit
+from kd_teach.methods._tensors import check_maps, energy, in_full_precision, match_size, unit
 from kd_teach.recipe import Context, Phase, Recipe, Terms, Variant
 
 MAPS = {"sum": lambda energy: energy.sum(dim=1), "max": lambda energy: energy.amax(dim=1)}
@@ -43,6 +43,8 @@ def attention_map(f: Tensor, p: float = 2, map: str = "sum") -> Tensor:
     _check(p, map)
     if p > 2:  # high powers would leave float32's range; the scale of a sample cancels anyway
         f = f / f.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(f.dtype).tiny)
+    if (p, map) == (2, "sum"):  # the usual case has a form that moves less memory
+        return unit(energy(f, dim=1).flatten(1))
     return unit(MAPS[map](_power(f, p)).flatten(1))  # (N, HW)
 
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import DEAD, check_maps, in_full_precision, match_size, unit
+from kd_teach.methods._tensors import DEAD, check_maps, energy, in_full_precision, match_size, unit
 from kd_teach.recipe import Recipe, Variant
 
 LEAST_VARIANCE = 1e-3  # of the Gaussian: below, float32's rounding of 2 - 2 x.y would be read as distance
@@ -83,7 +83,7 @@ def _channel_grams(f_s: Tensor, f_t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _mean_pattern(f: Tensor) -> Tensor:
-    over = _inverse_norm(f.pow(2).sum(dim=2))
+    over = _inverse_norm(energy(f, dim=2))
     return over[:, None, :] @ f / f.shape[1]  # (N, 1, HW)
 
 

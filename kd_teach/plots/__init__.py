@@ -6,21 +6,69 @@ cell with a semicolon, or Jupyter shows the returned object too.
 """
 
 from kd_teach.plots.bars import accuracy_bars
+from kd_teach.plots.calibration import calibration_report, confidence_histogram, reliability_diagram
+from kd_teach.plots.comparisons import (
+    class_accuracy_change,
+    cost_report,
+    logit_difference,
+    logit_difference_report,
+    logit_differences,
+)
+from kd_teach.plots.contrast import contrast_report, information_bound, score_histograms
 from kd_teach.plots.curves import accuracy_curves, training_curves, training_report
+from kd_teach.plots.distances import angle_histogram, distance_histogram, relation_report
+from kd_teach.plots.embeddings import embedding_map, embedding_report
+from kd_teach.plots.flow import flow_distances, flow_history, flow_matrix, flow_report
+from kd_teach.plots.gradients import gradient_bars, gradient_by_layer, gradient_by_temperature, gradient_cosines
 from kd_teach.plots.images import image_grid
+from kd_teach.plots.layers import layer_similarity, layer_similarity_report
 from kd_teach.plots.lookalikes import class_similarity, similarity_order
-from kd_teach.plots.responses import soft_target_card, soft_targets
+from kd_teach.plots.neighbours import neighbour_bars, neighbour_card
+from kd_teach.plots.responses import soft_target_card, soft_targets, soft_targets_by_network
+from kd_teach.plots.similarities import kernel_curves, similarity_matrix, similarity_report
 from kd_teach.plots.style import STYLE, use_style
 
 __all__ = [
     "STYLE",
     "accuracy_bars",
     "accuracy_curves",
+    "angle_histogram",
+    "calibration_report",
+    "class_accuracy_change",
     "class_similarity",
+    "confidence_histogram",
+    "contrast_report",
+    "cost_report",
+    "distance_histogram",
+    "embedding_map",
+    "embedding_report",
+    "flow_distances",
+    "flow_history",
+    "flow_matrix",
+    "flow_report",
+    "gradient_bars",
+    "gradient_by_layer",
+    "gradient_by_temperature",
+    "gradient_cosines",
     "image_grid",
+    "information_bound",
+    "kernel_curves",
+    "layer_similarity",
+    "layer_similarity_report",
+    "logit_difference",
+    "logit_difference_report",
+    "logit_differences",
+    "neighbour_bars",
+    "neighbour_card",
+    "relation_report",
+    "reliability_diagram",
+    "score_histograms",
+    "similarity_matrix",
     "similarity_order",
+    "similarity_report",
     "soft_target_card",
     "soft_targets",
+    "soft_targets_by_network",
     "training_curves",
     "training_report",
     "use_style",

@@ -4,7 +4,7 @@ Source: Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, 201
 https://arxiv.org/abs/1503.02531
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,38 +42,47 @@ def soft_targets(
         ValueError: shapes that do not fit, a logit that is not finite, no or non-positive temperatures, a
             label outside 0..K-1.
     """
-    logits = to_array(logits, "logits", "(K,)").astype(float)
-    check_finite(logits, "logits")
-    check_names(classes, len(logits), "logits")
+    logits = _check_logits({"logits": logits}, classes, label, top)["logits"]
     if not len(temperatures) or not all(t > 0 for t in temperatures):
         raise ValueError(f"temperatures are {list(temperatures)}; expected at least one, all positive.")
-    if label is not None and not 0 <= label < len(logits):
-        raise ValueError(f"label is {label}; expected 0..{len(logits) - 1}, or None.")
-    if top < 1:
-        raise ValueError(f"top is {top}; expected at least 1.")
-
-    shown = set(np.argsort(-logits, kind="stable")[:top].tolist())
-    shown = sorted(shown if label is None else shown | {int(label)})
-    ax = style.axes(ax, figsize=(7, 1 + 0.07 * len(shown) * (len(temperatures) + 1.5)))
-    places = np.arange(len(shown))
-    thickness = 0.8 / len(temperatures)
+    shown = _largest([logits], label, top)
     shades = plt.colormaps[style.SEQUENTIAL](np.linspace(0.05, 0.85, len(temperatures)))
-    for i, (temperature, shade) in enumerate(zip(temperatures, shades, strict=True)):
-        offset = (i - (len(temperatures) - 1) / 2) * thickness
-        bars = softmax(logits / temperature)[shown]
-        ax.barh(places + offset, bars, thickness, color=shade, label=f"T = {temperature:g}")
-    ax.set_yticks(places, [classes[k] + (" (true)" if k == label else "") for k in shown])
-    if label is not None:
-        ax.get_yticklabels()[shown.index(label)].set_fontweight("bold")
-    ax.set_ylim(len(shown) - 0.5, -0.5)  # read from top to bottom
-    if log:
-        smallest = min(softmax(logits / temperature)[shown].min() for temperature in temperatures)
-        ax.set(xscale="log", xlim=(max(SMALLEST, smallest / 2), 1))
-    else:
-        ax.set_xlim(0, 1)
-    ax.set(xlabel="probability", title="The higher the temperature, the more the other classes show")
-    ax.grid(True, axis="x")
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    bars = {f"T = {t:g}": softmax(logits / t) for t in temperatures}
+    ax = _grouped_bars(bars, shades, shown, classes, label, log, ax)
+    ax.set_title("The higher the temperature, the more the other classes show")
+    return ax
+
+
+def soft_targets_by_network(
+    logits: Mapping[str, Numbers],
+    classes: Sequence[str],
+    *,
+    temperature: float = 4.0,
+    label: int | None = None,
+    top: int = 10,
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Class probabilities of one image by several networks at one temperature: a bar per class and network.
+
+    Args:
+        logits: network's name -> (K,). Names that contain "teacher", "alone" or "distilled" have their fixed colours.
+        temperature: T > 0.
+        classes, label, log, ax: as for `soft_targets`.
+        top: how many classes to show: those to which any network gives most, and the true one.
+
+    Raises:
+        ValueError: as for `soft_targets`, or no network.
+    """
+    if not logits:
+        raise ValueError("No networks to draw; pass at least one: {'teacher': logits}.")
+    logits = _check_logits(logits, classes, label, top)
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; expected a positive number.")
+    shown = _largest([np.log(softmax(z)) for z in logits.values()], label, top)
+    bars = {name: softmax(z / temperature) for name, z in logits.items()}
+    ax = _grouped_bars(bars, style.colours(logits), shown, classes, label, log, ax)
+    ax.set_title(f"Do they see the same look-alikes? Soft targets at T = {temperature:g}")
     return ax
 
 
@@ -101,6 +110,57 @@ def soft_target_card(image: Numbers, logits: Numbers, classes: Sequence[str], **
     picture.set_anchor("N")
     figure.set_size_inches(9, figure.get_figheight())
     return figure
+
+
+def _check_logits(
+    logits: Mapping[str, Numbers], classes: Sequence[str], label: int | None, top: int
+) -> dict[str, np.ndarray]:
+    arrays = {name: to_array(z, name, "(K,)").astype(float) for name, z in logits.items()}
+    for name, z in arrays.items():
+        check_finite(z, name)
+        check_names(classes, len(z), name)
+    if label is not None and not 0 <= label < len(classes):
+        raise ValueError(f"label is {label}; expected 0..{len(classes) - 1}, or None.")
+    if top < 1:
+        raise ValueError(f"top is {top}; expected at least 1.")
+    return arrays
+
+
+def _largest(logits: Sequence[np.ndarray], label: int | None, top: int) -> list[int]:
+    """The `top` classes with the largest logits of any network, and the true one, in the order of the labels."""
+    shown = set(np.argsort(-np.max(logits, axis=0), kind="stable")[:top].tolist())
+    return sorted(shown if label is None else shown | {int(label)})
+
+
+def _grouped_bars(
+    groups: Mapping[str, np.ndarray],
+    colours: Sequence,
+    shown: Sequence[int],
+    classes: Sequence[str],
+    label: int | None,
+    log: bool,
+    ax: Axes | None,
+) -> Axes:
+    """Horizontal bars of probabilities (K,), the groups' side by side for each class that is shown."""
+    ax = style.axes(ax, figsize=(7, 1 + 0.07 * len(shown) * (len(groups) + 1.5)))
+    places = np.arange(len(shown))
+    thickness = 0.8 / len(groups)
+    for i, ((name, values), colour) in enumerate(zip(groups.items(), colours, strict=True)):
+        offset = (i - (len(groups) - 1) / 2) * thickness
+        ax.barh(places + offset, values[shown], thickness, color=colour, label=name)
+    ax.set_yticks(places, [classes[k] + (" (true)" if k == label else "") for k in shown])
+    if label is not None:
+        ax.get_yticklabels()[shown.index(label)].set_fontweight("bold")
+    ax.set_ylim(len(shown) - 0.5, -0.5)  # read from top to bottom
+    if log:
+        smallest = min(values[shown].min() for values in groups.values())
+        ax.set(xscale="log", xlim=(max(SMALLEST, smallest / 2), 1))
+    else:
+        ax.set_xlim(0, 1)
+    ax.set_xlabel("probability")
+    ax.grid(True, axis="x")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
 
 
 def softmax(z: np.ndarray) -> np.ndarray:

@@ -241,5 +241,5 @@ def test_bad_input():
 def test_a_single_nan_is_found_wherever_the_target_is(which, value, sign):
     p = {"student": [maps(2, 3, 2, 2).float()], "teacher": [sign * maps(2, 5, 2, 2, seed=1).abs().float()]}
     p[which][0][1, 2, 0, 1] = value
-    with pytest.raises(ValueError, match=rf"The {which}'s feature map of stage 0 holds 1 NaN or infinite"):
+    with pytest.raises(ValueError, match=rf"The {which}'s features hold 1 NaN or infinite"):
         OFDLoss([(3, 2, 2)], [-torch.ones(5)])(p["student"], p["teacher"])

@@ -1,0 +1,216 @@
+"""Where networks look: attention maps laid over images, and how much of each falls on the object.
+
+Attention maps are those of Zagoruyko & Komodakis, Paying More Attention to Attention, ICLR 2017
+(`methods.at.attention_map`), https://arxiv.org/abs/1612.03928; the share inside a mask is a soft form of the pointing
+game of Zhang et al., Top-down Neural Attention by Excitation Backprop, ECCV 2016, https://arxiv.org/abs/1608.00507
+"""
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kd_teach.plots import style
+from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
+from kd_teach.plots.images import LETTER, WIDTH, image_grid
+
+HEAT = 0.6  # how much of an overlay is heat map; the rest is the image in grey
+HEADER_SIZE = 9  # points
+LUMA = (0.299, 0.587, 0.114)  # grey as seen, of red, green, blue
+
+
+def attention_in_mask(maps: Numbers, masks: Numbers) -> Tensor:
+    """Share of each map's attention that lies on the object, (N,) in 0..1.
+
+    The map is brought to the image's size (`upsample`) and divided by its sum. A map that is the same everywhere has
+    the object's share of the image, `masks.float().mean(dim=(1, 2))`: compare with that, not with 0. A black map
+    has 0.
+
+    Args:
+        maps: (N, h, w) or, of square grids, (N, hw); no entry below 0.
+        masks: (N, H, W) bool, True on the object.
+
+    Raises:
+        ValueError: shapes or types that do not fit, negative or not finite entries.
+    """
+    masks = to_array(masks, "masks", "(N, H, W)")
+    if masks.dtype != bool:
+        raise ValueError(f"masks is {masks.dtype}; expected bool, True on the object.")
+    attention = upsample(maps, masks.shape[1:])
+    if len(attention) != len(masks):
+        raise ValueError(f"{len(attention)} maps came with {len(masks)} masks; pass one mask per map.")
+    whole = attention.sum(dim=(1, 2))
+    inside = (attention * torch.from_numpy(masks)).sum(dim=(1, 2))
+    return inside / torch.where(whole > 0, whole, 1)
+
+
+def upsample(maps: Numbers, size: tuple[int, int]) -> Tensor:
+    """Maps (N, h, w), or (N, hw) of square grids, at the size (H, W) of the images: (N, H, W), linear in between.
+
+    Raises:
+        ValueError: another shape, hw that is no square, negative or not finite entries.
+    """
+    flat = torch.as_tensor(maps).ndim == 2
+    maps = to_array(maps, "maps", "(N, hw)" if flat else "(N, h, w)").astype(float)
+    check_finite(maps, "maps")
+    if maps.min() < 0:
+        raise ValueError(f"maps goes down to {maps.min():.3g}; attention is never negative: attention_map(f).")
+    if flat:
+        side = math.isqrt(maps.shape[1])
+        if side**2 != maps.shape[1]:
+            raise ValueError(f"maps has {maps.shape[1]} entries per row, which is no square; pass (N, h, w).")
+        maps = maps.reshape(-1, side, side)
+    return F.interpolate(torch.from_numpy(maps)[:, None], size=tuple(size), mode="bilinear", align_corners=False)[:, 0]
+
+
+def attention_grid(
+    images: Numbers, maps: Mapping[str, Numbers], *, masks: Numbers | None = None, ax: Axes | None = None
+) -> Axes:
+    """Attention laid over images: a row per image, a column per network or stage.
+
+    Args:
+        images: (N, 3, H, W) uint8.
+        maps: column's name -> attention (N, h, w) or (N, hw). Bright is the most attention of that one map.
+        masks: (N, H, W) bool, True on the object: outlined in yellow. Over each picture stands the share of its
+            attention inside, over each column their mean, over the images the share of the area that the object has.
+        ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
+
+    Raises:
+        ValueError: no columns, shapes, types or counts that do not fit.
+    """
+    images = to_array(images, "images", "(N, 3, H, W)")
+    check_images(images, "images", "(N, 3, H, W)")
+    if not maps:
+        raise ValueError("No maps to draw; pass at least one column: {'teacher': attention_map(f)}.")
+    count, _, height, width = images.shape
+    columns = {}
+    for name, column in maps.items():
+        columns[name] = upsample(column, (height, width)).numpy()
+        if len(columns[name]) != count:
+            raise ValueError(f"{name!r} has {len(columns[name])} maps for {count} images; pass one per image.")
+    tiles = np.stack([images, *(overlay(images, column) for column in columns.values())], axis=1)
+    headers, titles = ["image", *columns], None
+    if masks is not None:
+        masks = to_array(masks, "masks", "(N, H, W)")
+        shares = [masks.mean(axis=(1, 2)), *(attention_in_mask(column, masks).numpy() for column in columns.values())]
+        titles = [f"{100 * share:.0f} %" for share in np.stack(shares, axis=1).ravel()]
+        notes = ["object covers", *["on the object"] * len(columns)]
+        headers = [
+            f"{name}\n{note} {100 * share.mean():.0f} %"
+            for name, note, share in zip(headers, notes, shares, strict=True)
+        ]
+        masks = masks.repeat(len(headers), axis=0)
+    own = ax is None
+    ax = image_grid(tiles.reshape(-1, 3, height, width), titles, columns=len(headers), masks=masks, ax=ax)
+    if own:
+        ax.figure.set_figheight(ax.figure.get_figheight() + 0.7)  # for the headers
+    points = 72 * ax.get_window_extent().width / ax.figure.dpi / len(headers)
+    room = max(6, int(points / (LETTER * HEADER_SIZE)))  # letters of a header that fit over a column
+    label_columns(ax, ["\n".join(textwrap.fill(line, room) for line in header.split("\n")) for header in headers])
+    ax.set_title("Where each network looks")
+    return ax
+
+
+def label_columns(ax: Axes, headers: Sequence[str]) -> None:
+    """Names over the columns of an image grid, as tick labels: for those the layout makes room."""
+    ax.axis("on")
+    ax.spines[:].set_visible(False)
+    width = ax.images[0].get_size()[1]
+    step = width / len(headers)  # but for the gap after the last column, which is missing
+    ax.set_xticks(np.linspace(step / 2, width - step / 2, len(headers)) - 0.5, headers, size=HEADER_SIZE, weight="bold")
+    ax.set_yticks([])
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+
+
+def overlay(images: np.ndarray, attention: np.ndarray) -> np.ndarray:
+    """Heat maps (N, H, W) over the grey of images (N, 3, H, W): uint8 (N, 3, H, W); each map has its own brightest."""
+    grey = np.tensordot(images.astype(float), LUMA, axes=(1, 0))[..., None]  # (N, H, W, 1)
+    peak = attention.max(axis=(1, 2), keepdims=True)
+    heat = plt.colormaps[style.SEQUENTIAL](attention / np.where(peak > 0, peak, 1))[..., :3]  # (N, H, W, 3)
+    return ((1 - HEAT) * grey + HEAT * 255 * heat).round().astype(np.uint8).transpose(0, 3, 1, 2)
+
+
+def attention_bars(
+    shares: Mapping[str, Sequence[float]], *, area: float, stages: Sequence[str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Mean share of attention on the object by stage, a bar per network, in percent.
+
+    Args:
+        shares: network's name -> one share 0..1 per stage: `attention_in_mask(...).mean()`. Names that contain
+            "teacher", "alone" or "distilled" have their fixed colours (`style.colours`).
+        area: share of the images that the object covers: what attention to nothing in particular would have.
+        stages: their names; None counts them from 1.
+        ax: where to draw; None makes a figure of 8 x 3 inches.
+
+    Raises:
+        ValueError: no networks, different numbers of stages, or a number that is no share.
+    """
+    if not shares:
+        raise ValueError("No shares to draw; pass at least one network: {'teacher': [0.2, 0.3, 0.6]}.")
+    heights = {name: to_array(values, f"shares of {name!r}", "(stages,)") for name, values in shares.items()}
+    count = len(next(iter(heights.values())))
+    stages = [f"stage {k}" for k in range(1, count + 1)] if stages is None else stages
+    for name, values in heights.items():
+        if len(values) != len(stages) or not ((values >= 0) & (values <= 1)).all():
+            raise ValueError(
+                f"{name!r} has {values.tolist()}; expected a share, 0..1, for each of {len(stages)} stages."
+            )
+    if not 0 <= area <= 1:
+        raise ValueError(f"area is {area}; expected a share, 0..1.")
+    ax = style.axes(ax, figsize=(WIDTH, 3))
+    places, thickness = np.arange(count), 0.8 / len(heights)
+    for i, ((name, values), colour) in enumerate(zip(heights.items(), style.colours(heights), strict=True)):
+        offset = (i - (len(heights) - 1) / 2) * thickness
+        bars = ax.bar(places + offset, 100 * values, thickness, color=colour, label=name)
+        ax.bar_label(bars, fmt="%.0f", padding=1)
+    ax.axhline(100 * area, color=style.INK, linestyle="--", linewidth=1.2, label=f"even attention: {100 * area:.0f} %")
+    ax.set_xticks(places, stages)
+    highest = max(area, *(values.max() for values in heights.values()))
+    ax.set(ylim=(0, 130 * highest), ylabel="on the object (%)")  # room for the legend
+    ax.set_title("Attention on the object: above the dashed line is more than chance")
+    ax.legend(loc="upper left", ncols=4)
+    return ax
+
+
+def attention_report(
+    images: Numbers, maps: Mapping[str, Sequence[Numbers]], *, masks: Numbers | None = None, shown: int = 4
+) -> Figure:
+    """Networks and their stages side by side, 8 inches wide; below, with masks, their shares of attention.
+
+    Args:
+        images: (N, 3, H, W) uint8.
+        maps: network's name -> its stages, each (N, h, w) or (N, hw).
+        masks: (N, H, W) bool, True on the object; needed for the shares.
+        shown: how many images to draw, the first ones; the bars are a mean over all N.
+
+    Raises:
+        ValueError: as for `attention_grid` and `attention_bars`.
+    """
+    flat = {f"{name}, stage {k}": f for name, stages in maps.items() for k, f in enumerate(stages, 1)}
+    if masks is not None:
+        shares = {name: [attention_in_mask(f, masks).mean().item() for f in stages] for name, stages in maps.items()}
+    head = lambda values: torch.as_tensor(values)[:shown]
+    some_masks = None if masks is None else head(masks)
+    grid = attention_grid(head(images), {name: head(f) for name, f in flat.items()}, masks=some_masks)
+    headers = ["image"]
+    for name, stages in maps.items():  # the network's name stands once, over the middle one of its stages
+        middle = (len(stages) + 1) // 2
+        headers += [f"{name}\nstage {k}" if k == middle else f"stage {k}" for k in range(1, len(stages) + 1)]
+    label_columns(grid, headers)
+    for outline in grid.collections:  # finer, for small pictures
+        outline.set(linewidth=0.8, path_effects=[patheffects.withStroke(linewidth=1.6, foreground="black")])
+    if masks is not None:
+        figure, height = grid.figure, grid.figure.get_figheight()
+        top, bottom = figure.add_gridspec(2, 1, height_ratios=(height, 2.7))
+        grid.set_subplotspec(top)
+        attention_bars(shares, area=torch.as_tensor(masks).double().mean().item(), ax=figure.add_subplot(bottom))
+        figure.set_size_inches(WIDTH, height + 2.7)
+    return grid.figure

@@ -1,0 +1,197 @@
+"""The channels of a feature map as pictures, and which of them VID's student finds hard to predict.
+
+VID: Ahn et al., Variational Information Distillation for Knowledge Transfer, CVPR 2019.
+https://arxiv.org/abs/1904.05835
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from kd_teach.plots import style
+from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
+from kd_teach.plots.images import WIDTH, image_grid
+
+DIVERGING = "coolwarm_r"  # blue above zero, red below; grey, not white, at zero: a silent channel still has an edge
+
+
+def channel_grid(
+    maps: Numbers,
+    titles: Sequence[str] | None = None,
+    *,
+    count: int = 16,
+    columns: int = 8,
+    sort: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """What each channel makes of one image: the most active first, all in the same colours.
+
+    Args:
+        maps: (C, h, w), the feature map of one image.
+        titles: one per channel, in the order of the channels; None writes the channel's number.
+        count: how many channels to show.
+        columns: pictures per row.
+        sort: the most active first (mean of |f|); else in the order given.
+        ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
+
+    A map with negative entries gets colours of which grey is zero, blue above, red below; else dark is zero.
+
+    Raises:
+        ValueError: another shape, not finite, or counts that do not fit.
+    """
+    maps = to_array(maps, "maps", "(C, h, w)").astype(float)
+    check_finite(maps, "maps")
+    if titles is not None and len(titles) != len(maps):
+        raise ValueError(f"{len(titles)} titles came with {len(maps)} channels; pass one per channel, or none.")
+    if count < 1:
+        raise ValueError(f"count is {count}; expected at least 1.")
+    titles = [str(c) for c in range(len(maps))] if titles is None else titles
+    order = np.argsort(-np.abs(maps).mean(axis=(1, 2)), kind="stable") if sort else np.arange(len(maps))
+    order = order[:count]
+
+    colour = colour_scale(maps[order])
+    tiles = colour.cmap(colour.norm(maps[order]), bytes=True)[..., :3].transpose(0, 3, 1, 2)
+    ax = image_grid(tiles, [titles[c] for c in order], columns=columns, ax=ax)
+    ax.figure.colorbar(colour, ax=ax, shrink=0.8, pad=0.02, label="activation")
+    of_all = "" if len(order) == len(maps) else f" {len(order)} of {len(maps)}"
+    ax.set_title(f"Channels of one image,{of_all} most active first" if sort else f"Channels of one image{of_all}")
+    return ax
+
+
+def colour_scale(maps: np.ndarray) -> ScalarMappable:
+    """Colours for activations: from zero up, or, if some are negative, the same way up and down from zero."""
+    largest = np.abs(maps).max() or 1
+    if maps.min() < 0:
+        return ScalarMappable(Normalize(-largest, largest), DIVERGING)
+    return ScalarMappable(Normalize(0, largest), style.SEQUENTIAL)
+
+
+def channel_report(image: Numbers, maps: Mapping[str, Numbers], *, count: int = 16) -> Figure:
+    """The same image through several networks: its picture, then each network's most active channels, 8 inches wide.
+
+    Args:
+        image: (3, H, W) uint8.
+        maps: network's name -> its feature map (C, h, w); C may differ.
+        count: channels shown per network.
+
+    Each network has its own colours: only its own channels compare in brightness, and channel 5 of one network has
+    nothing to do with channel 5 of another.
+
+    Raises:
+        ValueError: no networks, or as for `channel_grid`.
+    """
+    image = _image(image)
+    if not maps:
+        raise ValueError("No maps to draw; pass at least one network: {'teacher': f.stages[1][0]}.")
+    maps = {name: to_array(f, f"maps of {name!r}", "(C, h, w)") for name, f in maps.items()}
+    figure = plt.figure(figsize=(WIDTH, 2.1 * len(maps)), layout="constrained")
+    cells = figure.add_gridspec(len(maps), 2, width_ratios=(1, 6))
+    _picture(figure.add_subplot(cells[0, 0]), image)
+    for row, (name, f) in enumerate(maps.items()):
+        ax = channel_grid(f, count=count, columns=(count + 1) // 2, ax=figure.add_subplot(cells[row, 1]))
+        ax.set_title(f"{name}: {min(count, len(f))} of {len(f)} channels, most active first")
+    return figure
+
+
+def channel_sigmas(variances: Numbers, *, spreads: Numbers | None = None, ax: Axes | None = None) -> Axes:
+    """VID's learnt sigma of each channel, from predictable to unpredictable.
+
+    Args:
+        variances: (C,) sigma^2 of one stage, as `VIDLoss.variances()` returns them.
+        spreads: (C,) standard deviation of each teacher channel over images and places, drawn as a tick: the sigma of
+            a student that knows its mean only. The further a bar ends below its tick, the more the student knows.
+        ax: where to draw; None makes a figure of 8 x 3 inches.
+
+    Raises:
+        ValueError: shapes that do not fit, a sigma^2 that is not positive, a negative spread.
+    """
+    sigmas = np.sqrt(_variances(variances))
+    order = np.argsort(sigmas, kind="stable")
+    if spreads is not None:
+        spreads = to_array(spreads, "spreads", "(C,)").astype(float)
+        if spreads.shape != sigmas.shape or not (spreads >= 0).all():
+            raise ValueError(f"spreads has shape {spreads.shape}; expected {sigmas.shape} numbers of at least 0.")
+    ax = style.axes(ax, figsize=(WIDTH, 3))
+    places = np.arange(len(sigmas))
+    ax.bar(places, sigmas[order], color=style.OTHERS[2], label="learnt σ")
+    if spreads is not None:
+        ax.plot(places, spreads[order], "_", color=style.INK, markeredgewidth=2, label="spread of the channel itself")
+        ax.legend(loc="upper left")
+    ax.set_xticks(places, order, fontsize=min(9, 460 / len(order)), rotation=90 if len(order) > 24 else 0)
+    ax.set(xlabel="channel, from predictable to unpredictable", ylabel="σ", xlim=(-0.7, len(order) - 0.3))
+    ax.set_title("VID: how sure the student is of each of the teacher's channels")
+    ax.grid(True, axis="y")
+    return ax
+
+
+def sigma_card(
+    variances: Numbers, maps: Numbers, *, image: Numbers | None = None, spreads: Numbers | None = None, count: int = 8
+) -> Figure:
+    """VID's sigmas above; below, the channels of one image that it is surest and least sure of, 8 inches wide.
+
+    Args:
+        variances, spreads: as for `channel_sigmas`.
+        maps: (C, h, w) the teacher's feature map of one image.
+        image: (3, H, W) uint8, shown beside them.
+        count: channels in each of the two rows.
+
+    Raises:
+        ValueError: as for `channel_sigmas` and `channel_grid`, or another number of maps.
+    """
+    sigmas = np.sqrt(_variances(variances))
+    maps = to_array(maps, "maps", "(C, h, w)").astype(float)
+    if len(maps) != len(sigmas):
+        raise ValueError(f"{len(sigmas)} variances came with {len(maps)} channels; pass those of one stage.")
+    count = min(count, len(sigmas))
+    order = np.argsort(sigmas, kind="stable")
+    chosen = np.concatenate([order[:count], order[-count:]])
+    image = None if image is None else _image(image)
+    bars = channel_sigmas(variances, spreads=spreads)
+    figure = bars.figure
+    cells = figure.add_gridspec(2, 2, width_ratios=(1, 5), height_ratios=(1, 1))
+    bars.set_subplotspec(cells[0, :])
+    figure.set_size_inches(WIDTH, 5)
+    titles = [f"{c}: σ {sigmas[c]:.2f}" for c in chosen]
+    ax = figure.add_subplot(cells[1, :] if image is None else cells[1, 1])
+    channel_grid(maps[chosen], titles, count=2 * count, columns=count, sort=False, ax=ax)
+    label_rows(ax, ["surest", "least\nsure"])
+    ax.set_title("The channels at both ends")
+    if image is not None:
+        _picture(figure.add_subplot(cells[1, 0]), image)
+    return figure
+
+
+def label_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Names beside the rows of an image grid, as tick labels: for those the layout makes room."""
+    ax.axis("on")
+    ax.spines[:].set_visible(False)
+    height = ax.images[0].get_size()[0]
+    step = height / len(names)
+    ax.set_yticks(np.arange(len(names)) * step + 0.6 * step, names, weight="bold")  # lower, as titles stand above
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+
+
+def _image(image: Numbers) -> np.ndarray:
+    image = to_array(image, "image", "(3, H, W)")
+    check_images(image, "image", "(3, H, W)")
+    return image
+
+
+def _picture(ax: Axes, image: np.ndarray) -> None:
+    ax.imshow(image.transpose(1, 2, 0), interpolation="nearest")
+    ax.set_title("The image")
+    ax.axis("off")
+    ax.set_anchor("N")
+
+
+def _variances(variances: Numbers) -> np.ndarray:
+    variances = to_array(variances, "variances", "(C,)").astype(float)
+    if not (np.isfinite(variances) & (variances > 0)).all():
+        raise ValueError(f"variances holds {variances.min():.3g}; expected sigma^2 > 0: loss.variances()[stage].")
+    return variances

@@ -1,0 +1,124 @@
+"""How well partners are told from strangers: scores of pairs, and what they say about shared information (CRD)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from kd_teach.plots import style
+from kd_teach.plots._numbers import Numbers, check_finite, to_array
+from kd_teach.plots.similarities import some
+
+PARTNERS, STRANGERS = style.OTHERS[2], style.OTHERS[3]
+
+
+def score_histograms(
+    positive: Numbers, negative: Numbers, *, threshold: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """How alike the two networks' embeddings of one image are (partners), and those of two images (strangers).
+
+    Args:
+        positive: (P,) scores of partners, such as cosines.
+        negative: (M,) scores of strangers. Both histograms have area one.
+        threshold: the score above which a pair counts as partners; a dotted line.
+        ax: where to draw; None makes a figure of 6 x 3.5 inches.
+
+    Raises:
+        ValueError: no scores, or scores that are not finite.
+    """
+    pairs = {"positive": positive, "negative": negative}
+    scores = {name: to_array(values, name, "(N,)").astype(float) for name, values in pairs.items()}
+    for name, values in scores.items():
+        check_finite(values, name)
+    ax = style.axes(ax, figsize=(6, 3.5))
+    ends = [*scores["positive"], *scores["negative"], *([] if threshold is None else [threshold])]
+    bins = np.linspace(min(-1.0, *ends), max(1.0, *ends), 61)
+    ax.hist(scores["negative"], bins, density=True, color=STRANGERS, alpha=0.6, label="different images (negatives)")
+    ax.hist(scores["positive"], bins, density=True, color=PARTNERS, alpha=0.8, label="the same image (positives)")
+    if threshold is not None:
+        ax.axvline(threshold, color=style.INK, linestyle=":", linewidth=1.5, label="taken for partners from here")
+    ax.set(xlabel="score of the pair", ylabel="how often", yticks=[], xlim=(bins[0], bins[-1]))
+    ax.set_title("The less the two hills overlap, the better")
+    ax.set_ylim(top=1.45 * ax.get_ylim()[1])  # room for the legend
+    ax.legend(loc="upper left")
+    return ax
+
+
+def information_bound(
+    bounds: Mapping[str, Numbers], negatives: int, *, epochs: Numbers | None = None, ax: Axes | None = None
+) -> Axes:
+    """How much information two networks share at least, over training; it cannot rise above log K.
+
+    Args:
+        bounds: name of a side or a run -> (E,) lower bounds in nats, such as `mutual_information_bound(side, K)`.
+        negatives: K, how many strangers each partner is told from; the ceiling is log K.
+        epochs: (E,) where they were measured; None counts from 1.
+        ax: where to draw; None makes a figure of 6 x 3.5 inches.
+
+    Where a bound is negative (shaded) it says nothing: information never is.
+
+    Raises:
+        ValueError: no bounds, a bound that is not finite, lengths that differ, or less than one negative.
+    """
+    curves = {name: to_array(values, f"bound {name!r}", "(E,)").astype(float) for name, values in some(bounds).items()}
+    count = max(map(len, curves.values()))
+    epochs = np.arange(1, count + 1) if epochs is None else to_array(epochs, "epochs", "(E,)")
+    for name, values in curves.items():
+        check_finite(values, f"bound {name!r}")
+        if len(values) != len(epochs):
+            raise ValueError(
+                f"The bound {name!r} has {len(values)} values for {len(epochs)} epochs; pass one per epoch."
+            )
+    if negatives < 1:
+        raise ValueError(f"negatives is {negatives}; expected at least 1.")
+    ceiling = math.log(negatives)
+    ax = style.axes(ax, figsize=(6, 3.5))
+    for (name, values), colour, marker in zip(
+        curves.items(), style.colours(curves), cycle(style.MARKERS), strict=False
+    ):
+        ax.plot(epochs, values, color=colour, marker=marker, label=name)
+    ax.axhline(ceiling, color=style.INK, linestyle="--", linewidth=1.5)
+    low = min(-0.1 * ceiling, *(1.1 * v.min() for v in curves.values()), -0.1)
+    ax.set_ylim(low, ceiling + 0.15 * (ceiling - low))
+    beside = ax.get_yaxis_transform()
+    named = {"xycoords": beside, "textcoords": "offset points", "fontsize": 9}
+    ax.annotate(f"ceiling: log K = {ceiling:.2f}", (0.02, ceiling), (0, 3), va="bottom", **named)
+    ax.axhspan(low, 0, color="#EEEEEE")
+    ax.annotate("says nothing", (0.99, low), (0, 3), ha="right", va="bottom", **named)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.set(xlabel="epoch", ylabel="nats", title="Shared information: at least so much")
+    ax.grid(True)
+    ax.legend()
+    return ax
+
+
+def contrast_report(
+    positive: Numbers,
+    negative: Numbers,
+    bounds: Mapping[str, Numbers],
+    negatives: int,
+    *,
+    threshold: float | None = None,
+    epochs: Sequence[int] | None = None,
+) -> Figure:
+    """Scores left, the bound right, 9 x 3.8 inches.
+
+    Args: as for `score_histograms` and `information_bound`.
+
+    Raises:
+        ValueError: as for the two.
+    """
+    figure = plt.figure(figsize=(9, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    try:
+        score_histograms(positive, negative, threshold=threshold, ax=left)
+        information_bound(bounds, negatives, epochs=epochs, ax=right)
+    except ValueError:
+        plt.close(figure)
+        raise
+    return figure

@@ -1,0 +1,196 @@
+"""Which samples of a batch look alike to a network: matrices (N, N) sorted by class, and what lies behind them.
+
+One picture serves similarities (SP), kernel values (CC) and distance ratios (RKD): `kd_teach.methods` computes them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.image import AxesImage
+
+from kd_teach.plots import style
+from kd_teach.plots._numbers import Numbers, check_finite, check_names, to_array
+
+NAMED = 20  # classes up to which boundaries and names are drawn
+ALIKE = "Sorted by class: bright squares on the diagonal = samples of one class look alike"
+
+
+def similarity_matrix(
+    similarity: Numbers,
+    labels: Numbers | None = None,
+    classes: Sequence[str] | None = None,
+    *,
+    limits: tuple[float, float] | None = None,
+    colour_label: str | None = "similarity",
+    ax: Axes | None = None,
+) -> Axes:
+    """Heat map of how N samples relate, sorted by class, with a line where a new class begins.
+
+    Args:
+        similarity: (N, N), in the order of the batch; need not be symmetric.
+        labels: (N,) class numbers; None leaves the order as it is.
+        classes: names by class number; None shows the numbers. More than 20 classes have neither names nor lines.
+        limits: the values of the darkest and the brightest colour; None takes those off the diagonal, where samples
+            meet themselves.
+        colour_label: what the colour bar says; None draws no bar.
+        ax: where to draw; None makes a figure of 6 x 5 inches.
+
+    Raises:
+        ValueError: a matrix that is not square or not finite, labels of another length, or too few class names.
+    """
+    values = square(similarity, "similarity")
+    labels = class_numbers(labels, classes, len(values))
+    ax = style.axes(ax, figsize=(6, 5))
+    heat = _heat_map(ax, values, labels, classes, limits or _range([values]))
+    if labels is not None:
+        ax.set_title("Bright squares on the diagonal: one class looks alike")
+    else:
+        ax.set_title("How alike each pair of samples looks")
+    if colour_label is not None:
+        ax.figure.colorbar(heat, ax=ax, label=colour_label)
+    return ax
+
+
+def similarity_report(
+    similarities: Mapping[str, Numbers],
+    labels: Numbers | None = None,
+    classes: Sequence[str] | None = None,
+    *,
+    shared: bool = True,
+    colour_label: str = "similarity",
+    title: str = ALIKE,
+) -> Figure:
+    """Matrices side by side, 8 inches wide: teacher, student alone and distilled student, or several kernels.
+
+    Args:
+        similarities: name -> (N, N), all of the same samples in the same order.
+        labels, classes: as for `similarity_matrix`.
+        shared: one colour scale for all. If not, each matrix has its own: for kernels, whose values mean other things.
+        colour_label, title: what the colours are, and what to see.
+
+    Raises:
+        ValueError: as for `similarity_matrix`, no matrices, or matrices of different sizes.
+    """
+    figure = plt.figure(figsize=(8, 1.5 + 6.4 / max(2, len(similarities))), layout="constrained")
+    try:
+        side_by_side(figure, similarities, labels, classes, shared, colour_label, title)
+    except ValueError:
+        plt.close(figure)
+        raise
+    return figure
+
+
+def kernel_curves(
+    curves: Mapping[str, Numbers], grid: Numbers, *, cosines: Numbers | None = None, ax: Axes | None = None
+) -> Axes:
+    """Kernel values as functions of the cosine between two samples; grey: how often each cosine occurs.
+
+    Args:
+        curves: kernel's name -> (M,) values.
+        grid: (M,) the cosines that they belong to.
+        cosines: (N, N) of a batch; the diagonal does not count.
+        ax: where to draw; None makes a figure of 6 x 4 inches.
+
+    Raises:
+        ValueError: no curves, shapes that do not fit, or values that are not finite.
+    """
+    grid = to_array(grid, "grid", "(M,)")
+    lines = {name: to_array(values, f"curve {name!r}", "(M,)") for name, values in some(curves).items()}
+    for name, values in lines.items():
+        if values.shape != grid.shape:
+            raise ValueError(
+                f"The curve {name!r} has {len(values)} values for {len(grid)} cosines; pass one per cosine."
+            )
+    seen = None if cosines is None else off_diagonal(square(cosines, "cosines"))
+    ax = style.axes(ax, figsize=(6, 4))
+    if seen is not None:
+        counts = ax.twinx()
+        counts.hist(seen, bins=np.linspace(-1, 1, 41), color="#DDDDDD")
+        counts.set(yticks=[])
+        counts.spines[:].set_visible(False)
+        ax.set_zorder(counts.get_zorder() + 1)
+        ax.patch.set_visible(False)
+    for i, (name, values) in enumerate(lines.items()):
+        ax.plot(grid, values, color=style.OTHERS[i], linestyle=("-", "--", ":")[i % 3], label=name, linewidth=2.2)
+    occurring = "" if seen is None else " (grey: how often in this batch)"
+    ax.set(xlabel="cosine between two samples" + occurring, ylabel="kernel value")
+    ax.set_title("What a kernel makes of a cosine")
+    ax.grid(True)
+    ax.legend(loc="upper left")
+    return ax
+
+
+def side_by_side(figure: FigureBase, matrices, labels, classes, shared: bool, colour_label: str, title: str) -> None:
+    values = {name: square(matrix, name) for name, matrix in some(matrices).items()}
+    if len(sizes := {len(v) for v in values.values()}) > 1:
+        raise ValueError(f"The matrices have {sorted(sizes)} samples; pass the same batch to all networks.")
+    labels = class_numbers(labels, classes, sizes.pop())
+    panels = figure.subplots(1, len(values), squeeze=False)[0]
+    common = _range(values.values())
+    for ax, (name, matrix), colour in zip(panels, values.items(), style.colours(values), strict=True):
+        heat = _heat_map(ax, matrix, labels, classes, common if shared else _range([matrix]))
+        ax.set_title(name, color=colour if shared else style.INK)
+        if ax is not panels[0]:
+            ax.set_yticklabels([])
+        if not shared:
+            figure.colorbar(heat, ax=ax, location="bottom", shrink=0.9)
+    if shared:
+        figure.colorbar(heat, ax=list(panels), label=colour_label, shrink=0.75)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+
+
+def _heat_map(ax: Axes, values: np.ndarray, labels, classes, limits: tuple[float, float]) -> AxesImage:
+    order = np.arange(len(values)) if labels is None else np.argsort(labels, kind="stable")
+    heat = ax.imshow(values[np.ix_(order, order)], cmap=style.SEQUENTIAL, vmin=limits[0], vmax=limits[1])
+    ax.spines[:].set_visible(False)
+    if labels is None:
+        return heat
+    present, counts = np.unique(labels, return_counts=True)
+    ends = counts.cumsum()
+    ax.set(xticks=[], yticks=[])
+    if len(present) <= NAMED:
+        for end in ends[:-1] - 0.5:
+            ax.axvline(end, color="white", linewidth=0.8)
+            ax.axhline(end, color="white", linewidth=0.8)
+        names = [str(k) if classes is None else classes[k] for k in present]
+        ax.set_xticks(ends - counts / 2 - 0.5, names, rotation=90, fontsize=8)
+        ax.set_yticks(ends - counts / 2 - 0.5, names, fontsize=8)
+        ax.tick_params(length=0)
+    return heat
+
+
+def some(values: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
+    if not values:
+        raise ValueError("Nothing to draw; pass at least one: {'teacher': numbers}.")
+    return values
+
+
+def square(values: Numbers, name: str) -> np.ndarray:
+    values = to_array(values, name, "(N, N)").astype(float)
+    check_finite(values, name)
+    if values.shape[0] != values.shape[1]:
+        raise ValueError(f"{name} has shape {values.shape}; expected (N, N), every sample against every other.")
+    return values
+
+
+def class_numbers(labels: Numbers | None, classes: Sequence[str] | None, count: int) -> np.ndarray | None:
+    if labels is None:
+        return None
+    labels = to_array(labels, "labels", "(N,)")
+    if len(labels) != count or labels.dtype.kind not in "iu":
+        raise ValueError(f"labels are {labels.dtype} {labels.shape}; expected {count} class numbers, one per sample.")
+    if classes is not None and labels.max() >= len(classes):
+        check_names(classes, int(labels.max()) + 1, "labels")
+    return labels
+
+
+def off_diagonal(values: np.ndarray) -> np.ndarray:
+    return values[~np.eye(len(values), dtype=bool)] if len(values) > 1 else values.ravel()
+
+
+def _range(matrices) -> tuple[float, float]:
+    others = [off_diagonal(values) for values in matrices]
+    return min(v.min() for v in others), max(v.max() for v in others)

@@ -1,0 +1,60 @@
+"""Correlation Congruence: how many terms of its Taylor series a Gaussian kernel needs."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kd_teach import plots
+from kd_teach.methods.cc import KERNELS, correlation_matrix
+from kd_teach.widgets import _examples
+from kd_teach.widgets.explorer import Explorer
+
+GRID = torch.linspace(-1, 1, 101)
+
+
+def cc_widget(e: Tensor | None = None, labels: Tensor | None = None, classes: Sequence[str] | None = None) -> Explorer:
+    """Two sliders, sharpness and order: where the Taylor kernel leaves the exact one, and what the batch sees of it.
+
+    Args:
+        e: embeddings (N, D) of one batch; None makes a small batch up.
+        labels: (N,) class numbers, by which the matrix is sorted.
+        classes: names by class number.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    if e is None:
+        e, labels = _examples.batch()
+        classes = _examples.CLASSES
+    e = e.detach().float()
+    controls = {
+        "gamma": ipywidgets.FloatSlider(0.4, min=0.1, max=4, step=0.1, description="gamma: how sharp the kernel is"),
+        "order": ipywidgets.IntSlider(2, min=1, max=10, description="order: last power of the series"),
+    }
+    static = [{}, {"gamma": 2.0}, {"gamma": 2.0, "order": 8}]
+    return Explorer(
+        partial(draw, e, correlation_matrix(e, kernel="bilinear"), labels, classes), controls, static=static
+    )
+
+
+def draw(e: Tensor, cosines: Tensor, labels, classes, gamma: float, order: int) -> Figure:
+    """Left both kernels over the cosine, right the matrix that the Taylor kernel gives; their largest gap in the title."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), width_ratios=(1.3, 1), layout="constrained")
+    curves = {
+        "exact RBF": KERNELS["rbf"](GRID, gamma, order),
+        f"Taylor, order {order}": KERNELS["rbf_taylor"](GRID, gamma, order),
+    }
+    plots.kernel_curves(curves, GRID, cosines=cosines, ax=left)
+    left.set(ylim=(min(-0.05, *(c.min().item() for c in curves.values())), 1.05), xticks=(-1, 0, 1), yticks=(0, 0.5, 1))
+    left.set(xlabel="cosine (grey: how often in this batch)")
+    exact, taylor = (correlation_matrix(e, kernel=k, gamma=gamma, order=order) for k in ("rbf", "rbf_taylor"))
+    left.set_title(f"Largest gap in this batch: {(exact - taylor).abs().max():.3f}")
+    plots.similarity_matrix(taylor, labels, classes, limits=(0, 1), colour_label=None, ax=right)
+    right.set_xticks([])
+    right.set_title("Taylor kernel, dark 0, bright 1")
+    return figure

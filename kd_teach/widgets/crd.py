@@ -1,0 +1,113 @@
+"""Contrastive Representation Distillation: what K and tau do to the critic h and to the bound on shared information."""
+
+import math
+from functools import partial
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from kd_teach import plots
+from kd_teach.methods.crd import CRDLoss, mutual_information_bound
+from kd_teach.plots import style
+from kd_teach.widgets import _examples
+from kd_teach.widgets.explorer import Explorer
+
+ANCHORS = 64  # images per evaluation, as in a batch
+FLOOR = -4.0  # nats: what lies lower is drawn here
+GRID = torch.linspace(-1, 1, 201)
+
+
+def crd_widget(e_t: Tensor | None = None, labels: Tensor | None = None) -> Explorer:
+    """Sliders for K, tau and how much the student has learnt: does h know strangers, how near is the ceiling log K?
+
+    Args:
+        e_t: the teacher's embeddings (n, D) of a whole (small) set; None makes 512 up. The student's are mixed from
+            them and noise.
+        labels: (n,) class numbers: negatives are of another class.
+
+    Raises:
+        ValueError: one without the other, or labels that `CRDLoss` refuses.
+    """
+    if (e_t is None) != (labels is None):
+        raise ValueError("crd_widget needs both the embeddings and their labels, or none of the two.")
+    if e_t is None:
+        e_t, labels = _examples.batch(per_class=128, width=32)
+    v_t = normalize(e_t.detach().float() - e_t.mean(dim=0))
+    noise = normalize(_examples.noise_like(v_t))
+    reach = len(labels) - int(labels.unique(return_counts=True)[1].max())  # so many are of another class, at least
+    sizes = [2**p for p in range(2, max(3, int(math.log2(max(reach, 4))) + 1))]
+    controls = {
+        "negatives": ipywidgets.SelectionSlider(options=sizes, value=sizes[-1], description="K: strangers per partner"),
+        "temperature": ipywidgets.FloatSlider(0.1, min=0.03, max=0.5, step=0.01, description="tau: temperature"),
+        "learnt": ipywidgets.FloatSlider(
+            0.5, min=0, max=1, step=0.05, description="share of the teacher in the student's embedding"
+        ),
+        "variant": ipywidgets.Dropdown(
+            options={"as in the paper": "paper", "divided by Z": "repdistiller"}, description="scores"
+        ),
+    }
+    static = [{"variant": "repdistiller", "learnt": 0.0}, {"variant": "repdistiller"}, {"variant": "paper"}]
+    return Explorer(partial(draw, v_t, noise, labels, sizes), controls, static=static)
+
+
+def draw(v_t: Tensor, noise: Tensor, labels: Tensor, sizes, negatives, temperature, learnt, variant) -> Figure:
+    """Left h over the score and the scores that occur; right the bound for every K, the chosen one marked."""
+    v_s = normalize(torch.lerp(noise, v_t, learnt))
+    sides = {k: student_side(v_s, v_t, labels, k, temperature, variant) for k in sizes}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
+    scores = v_s[:ANCHORS] @ v_t.T
+    others = labels[:ANCHORS, None] != labels
+    plots.score_histograms(scores.diagonal(), scores[others], ax=left)
+    _critic(left, negatives, len(v_t), temperature, sides[negatives][1])
+    _bounds(right, {k: float(mutual_information_bound(side, k)) for k, (side, _) in sides.items()}, negatives)
+    return figure
+
+
+def student_side(v_s: Tensor, v_t: Tensor, labels: Tensor, negatives: int, temperature: float, variant: str):
+    """L_side of student anchors among the teacher's rows, and log Z, measured (as in training) on unrelated ones."""
+    width = v_t.shape[1]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(0)  # the same strangers at every move of a slider
+        loss = CRDLoss(width, width, labels, dim=width, negatives=negatives, temperature=temperature, variant=variant)
+        index = torch.arange(min(ANCHORS, len(labels)))
+        loss(v_s[index], v_t[index], index)  # first batch, fresh layers and banks: here Z is measured
+        for layer in (loss.embed_s, loss.embed_t):
+            layer.weight.copy_(torch.eye(width))
+            layer.bias.zero_()
+        loss.bank_s.rows.copy_(v_s)
+        loss.bank_t.rows.copy_(v_t)
+        return loss.per_side(v_s[index], v_t[index], index)[0].item(), loss.log_z[0].item()
+
+
+def _critic(ax: Axes, negatives: int, n: int, temperature: float, log_z: float) -> None:
+    """h over the score, and the score that a stranger needs for h to be right about it: 1 in K + 1."""
+    log_q = math.log(negatives / n) + log_z  # h = exp(s/tau) / (exp(s/tau) + Z K/n)
+    right = ax.twinx()
+    right.plot(GRID, torch.sigmoid(GRID / temperature - log_q), color=style.INK, label="h")
+    right.set(ylim=(0, 1.45), yticks=(0, 0.5, 1), ylabel="h: taken for partners")
+    chance = temperature * (log_q - math.log(negatives))
+    if chance >= -1:
+        ax.axvline(chance, color=style.INK, linestyle=":")
+        where = f"at score {chance:.2f} (dotted)"
+    else:
+        where = f"at {chance:.2f}: out of reach"
+    ax.set(title=f"h is at chance, 1/{negatives + 1},\n{where}", xlabel="score of the pair: a·b", xticks=(-1, 0, 1))
+
+
+def _bounds(ax: Axes, bounds: dict[int, float], negatives: int) -> None:
+    sizes = list(bounds)
+    ax.plot(sizes, [math.log(k) for k in sizes], "--", color=style.INK, label="ceiling log K")
+    shown = [max(FLOOR, bound) for bound in bounds.values()]
+    ax.plot(sizes, shown, "o-", color=style.DISTILLED, label="bound: log K − loss of a side")
+    ax.plot([negatives], [max(FLOOR, bounds[negatives])], "o", color=style.DISTILLED, markersize=11)
+    ax.axhspan(FLOOR - 0.5, 0, color="#EEEEEE")
+    ax.set_xscale("log", base=2)
+    ax.set(ylim=(FLOOR - 0.5, math.log(sizes[-1]) + 2), xlabel="K", ylabel="nats (grey: says nothing)")
+    low = f" (below {FLOOR:g}: not to scale)" if bounds[negatives] < FLOOR else ""
+    ax.set_title(f"They share at least {max(0, bounds[negatives]):.2f} nats\nbound = {bounds[negatives]:.2f}{low}")
+    ax.legend(loc="upper left")

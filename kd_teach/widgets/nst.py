@@ -1,0 +1,73 @@
+"""NST with handles: what each kernel makes of two sets of channels, and which regions the channels find alike.
+
+Huang & Wang, Like What You Like: Knowledge Distill via Neuron Selectivity Transfer, 2017.
+https://arxiv.org/abs/1707.01219
+"""
+
+from functools import partial
+
+import ipywidgets
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kd_teach.methods._tensors import match_size
+from kd_teach.plots.selectivity import (
+    KERNELS,
+    channel_order,
+    gram_row,
+    kernel_blocks,
+    kernel_matrix,
+    similar_regions,
+)
+from kd_teach.widgets import at
+from kd_teach.widgets.explorer import Explorer
+
+
+def nst_widget(images: Tensor | None = None, teacher: Tensor | None = None, student: Tensor | None = None) -> Explorer:
+    """A picker for the kernel, sliders for a place in the image: MMD^2, and the regions that look like the place.
+
+    Args:
+        images: (N, 3, H0, W0) uint8; None, with the maps, makes a small example.
+        teacher, student: (N, C, H, W) maps of one stage; C may differ, the larger grid is pooled.
+
+    Raises:
+        ValueError: only some of the three given, or different numbers of images.
+    """
+    given = [part is not None for part in (images, teacher, student)]
+    if any(given) != all(given):
+        raise ValueError("Pass images, teacher and student together, or none of them for a small example.")
+    if images is None:
+        images, stages_t, stages_s, _ = at.example()
+        teacher, student = stages_t[-1], stages_s[-1]
+    if not len(images) == len(teacher) == len(student):
+        raise ValueError(
+            f"{len(images)} images came with {len(teacher)} maps of the teacher and {len(student)} of the student."
+        )
+    student, teacher = match_size(student.detach().float(), teacher.detach().float())
+    # The order of the first image for all, so that a channel keeps its row from image to image.
+    teacher, student = teacher[:, channel_order(teacher[0])], student[:, channel_order(student[0])]
+    rows, columns = teacher.shape[2:]
+    wide = {"layout": {"width": "440px"}, "style": {"description_width": "110px"}}
+    controls = {
+        "kernel": ipywidgets.ToggleButtons(options=KERNELS, value="polynomial", description="kernel"),
+        "image": ipywidgets.IntSlider(1, min=1, max=len(images), description="image", **wide),
+        "row": ipywidgets.IntSlider(rows // 2, min=0, max=rows - 1, description="place: row", **wide),
+        "column": ipywidgets.IntSlider(columns // 2, min=0, max=columns - 1, description="place: column", **wide),
+    }
+    draw = partial(draw_selectivity, images, teacher, student)
+    return Explorer(draw, controls, static=[{"kernel": "linear"}, {"kernel": "polynomial", "row": 0, "column": 0}])
+
+
+def draw_selectivity(
+    images: Tensor, teacher: Tensor, student: Tensor, kernel: str, image: int, row: int, column: int
+) -> Figure:
+    """Left the channels' similarities, then the regions like the marked one; `image` counts from 1."""
+    f_t, f_s = teacher[image - 1], student[image - 1]
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8, 3), layout="constrained", width_ratios=(1.3, 1, 1))
+    kernel_blocks(kernel_matrix(f_t, f_s, kernel), len(f_t), ax=left)
+    rows = {"teacher": gram_row(f_t, (row, column)), "student": gram_row(f_s, (row, column))}
+    most = max(values.max().item() for values in rows.values())
+    for ax, (name, values) in zip((middle, right), rows.items(), strict=True):
+        similar_regions(values, images[image - 1], (row, column), most=most, ax=ax).set_title(f"{name}: alike")
+    return figure

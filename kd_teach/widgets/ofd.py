@@ -1,0 +1,87 @@
+"""OFD with handles: how the margin on the teacher's negative values decides which neurons cost something.
+
+Heo et al., A Comprehensive Overhaul of Feature Distillation, ICCV 2019. https://arxiv.org/abs/1904.01866
+"""
+
+from functools import partial
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from kd_teach.methods.ofd import bn_margin, partial_distance
+from kd_teach.plots.margins import channel_histogram, loss_plane
+from kd_teach.widgets.explorer import Explorer
+
+
+def ofd_widget(
+    teacher: Tensor | None = None, student: Tensor | None = None, *, weight: float = 1.0, bias: float = 0.0
+) -> Explorer:
+    """A slider for the margin: one channel's histogram, and what each of its neurons costs the student.
+
+    Args:
+        teacher, student: (M,) values of one channel before the ReLU, at the same places of the same images, the
+            student's behind its connector; None makes an example of the Gaussian.
+        weight, bias: of the channel in the teacher's batch norm. The slider starts at the margin that they give.
+
+    Raises:
+        ValueError: only one of the two given, or of other shapes.
+    """
+    if (teacher is None) != (student is None):
+        raise ValueError("Pass teacher and student together, or none of them for a small example.")
+    if teacher is None:
+        teacher, student = example(weight, bias)
+    if teacher.ndim != 1 or teacher.shape != student.shape:
+        raise ValueError(
+            f"teacher has shape {tuple(teacher.shape)} and student {tuple(student.shape)}; expected two (M,) alike: "
+            "preacts[stage][:, channel].flatten()."
+        )
+    teacher, student = teacher.detach().float(), student.detach().float()
+    right = margin_of(weight, bias)
+    lowest = min(-3 * abs(weight), teacher.min().item())
+    slider = ipywidgets.FloatSlider(
+        right,
+        min=lowest,
+        max=0,
+        step=abs(lowest) / 60,
+        readout_format=".2f",
+        description="margin m on the teacher",
+        layout={"width": "480px"},
+        style={"description_width": "170px"},
+    )
+    draw = partial(draw_margin, teacher, student, weight, bias)
+    return Explorer(draw, {"margin": slider}, static=[{"margin": 0.0}, {"margin": right}])
+
+
+def draw_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, margin: float) -> Figure:
+    """Left the channel and its margin, right the plane of losses with the neurons on it."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
+    channel_histogram(teacher, weight=weight, bias=bias, margin=margin, ax=left)
+    left.legend(loc="upper right", fontsize=7)
+    reach = max(3 * abs(weight), abs(bias) + 2 * abs(weight))
+    axis = torch.linspace(-reach, reach, 101)
+    plane = partial_distance(axis[:, None], axis.clamp(min=margin))
+    loss_plane(plane, axis, axis, margin=margin, dots=(teacher, student), most=reach**2 / 2, ax=right)
+    right.legend(handles=right.get_legend().legend_handles, loc="upper right", fontsize=7)
+    cost = partial_distance(student, teacher.clamp(min=margin))
+    free = (cost == 0).float().mean().item()
+    left.set_title(f"The rule gives {margin_of(weight, bias):.2f}")
+    right.set_title(f"Mean cost {cost.mean().item():.2f}; {100 * free:.0f} % are free")
+    return figure
+
+
+def margin_of(weight: float, bias: float) -> float:
+    """The mean of the negative half of N(bias, weight^2)."""
+    norm = nn.BatchNorm2d(1)
+    nn.init.constant_(norm.weight, weight)
+    nn.init.constant_(norm.bias, bias)
+    return bn_margin(norm).item()
+
+
+def example(weight: float, bias: float) -> tuple[Tensor, Tensor]:
+    """A teacher's channel as its batch norm promises, and a student that follows it from afar."""
+    random = torch.Generator().manual_seed(0)
+    teacher = bias + weight * torch.randn(2000, generator=random)
+    return teacher, 0.7 * teacher + 0.6 * weight * torch.randn(2000, generator=random)

@@ -1,0 +1,54 @@
+"""Probabilistic Knowledge Transfer: pick a query and see whom teacher and student would pick as its neighbour."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import ipywidgets
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kd_teach import plots
+from kd_teach.methods.pkt import PKTLoss, divergence, neighbour_probabilities
+from kd_teach.widgets import _examples
+from kd_teach.widgets.explorer import Explorer
+
+
+def pkt_widget(
+    e_t: Tensor | None = None,
+    e_s: Tensor | None = None,
+    images: Tensor | None = None,
+    labels: Tensor | None = None,
+    classes: Sequence[str] | None = None,
+) -> Explorer:
+    """A slider picks the query; bars say how likely each network picks each neighbour, and the title what that costs.
+
+    Args:
+        e_t, e_s: embeddings (N, D_t) and (N, D_s) of one batch; without e_t a small batch is made up.
+        images: (N, 3, H, W) uint8, as they stand in a split.
+        labels: (N,) class numbers.
+        classes: names by class number.
+
+    Raises:
+        ValueError: embeddings without images or without the student's, or what `PKTLoss` and `plots.neighbour_card`
+            refuse.
+    """
+    if e_t is None:
+        e_t, labels = _examples.batch()
+        e_s = 0.5 * (e_t + _examples.noise_like(e_t))
+        images, classes = _examples.pictures(labels), _examples.CLASSES
+    if e_s is None or images is None:
+        raise ValueError("pkt_widget has the teacher's embeddings only; pass e_s and images of the same batch too.")
+    PKTLoss()(e_s, e_t)  # raises where the two do not fit
+    p_t, p_s = (neighbour_probabilities(e.detach().float()) for e in (e_t, e_s))
+    query = ipywidgets.IntSlider(0, min=0, max=len(p_t) - 1, description="query: the number of the sample that picks")
+    start = partial(draw, p_t, p_s, images, labels, classes)
+    return Explorer(start, {"query": query}, static=[{"query": 0}, {"query": len(p_t) // 2}])
+
+
+def draw(p_t: Tensor, p_s: Tensor, images: Tensor, labels, classes, query: int) -> Figure:
+    """The query's picture, its neighbours in the teacher's order, and in the title the divergence of its row."""
+    rows = {"teacher": p_t[query], "student": p_s[query]}
+    figure = plots.neighbour_card(rows, query, images, labels=labels, classes=classes, nearest=6)
+    cost, mean = divergence(p_t, p_s)[query].sum(), divergence(p_t, p_s).sum() / len(p_t)
+    figure.axes[0].set_title(f"KL of this row: {cost:.1e}, mean of all rows: {mean:.1e}")
+    return figure

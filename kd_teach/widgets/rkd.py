@@ -1,0 +1,136 @@
+"""Relational Knowledge Distillation: move the student's points and see what its two losses notice."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from kd_teach.methods.rkd import RKDLoss, angles, distance_ratios
+from kd_teach.plots import style
+from kd_teach.widgets.explorer import Explorer
+from kd_teach.widgets.points import LETTERS, Points
+
+Corners = Sequence[Sequence[float]]  # (N, 2)
+TEACHER = [[-0.9, -0.6], [0.8, -0.9], [1.0, 0.7], [-0.4, 1.0]]
+STUDENT = [[-0.9, -0.6], [0.8, -0.9], [0.3, 0.1], [-0.4, 1.0]]
+
+
+def rkd_widget(teacher: Corners | Tensor = TEACHER, student: Corners | Tensor = STUDENT) -> Explorer:
+    """The teacher's polygon stays, the student's can be dragged; buttons show what changes nothing.
+
+    Args:
+        teacher, student: (N, 2) embeddings of the same N samples, 3 <= N <= 26.
+
+    Raises:
+        ValueError: other shapes.
+    """
+    teacher, student = (torch.as_tensor(points, dtype=torch.float32) for points in (teacher, student))
+    if teacher.shape != student.shape or teacher.ndim != 2 or teacher.shape[1] != 2 or not 3 <= len(teacher) <= 26:
+        raise ValueError(
+            f"The points have shapes {tuple(teacher.shape)} and {tuple(student.shape)}; expected (N, 2) twice, N "
+            "from 3 to 26."
+        )
+    teacher, student = teacher.tolist(), student.tolist()
+    points = Points(value=student, fixed=teacher, description="the student's corners: drag them, or use the arrow keys")
+    explorer = Explorer(
+        partial(draw, teacher),
+        {"student": points},
+        static=[{}, {"student": scale(rotate(teacher))}],
+    )
+    explorer.buttons = {}
+    starts = {"Reset": student, "Copy the teacher": teacher}
+    for name in [*starts, *CHANGES]:
+        explorer.buttons[name] = ipywidgets.Button(description=name, layout={"width": "auto"})
+        explorer.buttons[name].on_click(partial(_press, points, CHANGES.get(name), starts.get(name)))
+    rest = [child for child in explorer.children if child is not points]
+    hint = ipywidgets.HTML(
+        "Blue: the teacher. Green: the student; drag its corners, or focus one and use the arrow keys."
+    )
+    explorer.children = [
+        hint,
+        ipywidgets.HBox(list(explorer.buttons.values()), layout={"flex_flow": "row wrap"}),
+        points,
+        *rest,
+    ]
+    return explorer
+
+
+def _press(points: Points, change, start, button: ipywidgets.Button) -> None:
+    points.value = start if change is None else change(points.value)
+
+
+def scale(points: Corners) -> list[list[float]]:
+    """Twice as far from the origin."""
+    return [[2 * x, 2 * y] for x, y in points]
+
+
+def rotate(points: Corners) -> list[list[float]]:
+    """By 30 degrees about the origin."""
+    cos, sin = math.cos(math.pi / 6), math.sin(math.pi / 6)
+    return [[cos * x - sin * y, sin * x + cos * y] for x, y in points]
+
+
+def shift(points: Corners) -> list[list[float]]:
+    """To the right and up."""
+    return [[x + 0.4, y + 0.2] for x, y in points]
+
+
+CHANGES = {"Scale × 2": scale, "Rotate": rotate, "Shift": shift}
+
+
+def draw(teacher: Corners, student: Corners) -> Figure:
+    """Both polygons as the loss sees them, their distances and their angles, and the two losses in the titles."""
+    e_t, e_s = (torch.as_tensor(points, dtype=torch.float64) for points in (teacher, student))
+    # Fixed margins: looking for the best ones at every move of a point would take half of the time.
+    margins = {"left": 0.02, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.32}
+    figure, (shapes, distances, corners) = plt.subplots(1, 3, figsize=(8, 3.1), gridspec_kw=margins)
+    for name, e, colour in (("teacher", e_t, style.TEACHER), ("student", e_s, style.DISTILLED)):
+        e = relative(e)
+        shapes.fill(*e.T, facecolor=colour, edgecolor=colour, alpha=0.25, linewidth=2, label=name)
+        for letter, (x, y) in zip(LETTERS, e.tolist(), strict=False):
+            shapes.text(x, y, letter, color=colour, weight="bold", ha="center", va="center")
+    shapes.set(aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xticks=[], yticks=[])
+    shapes.set_title("centred, mean\ndistance 1")
+    shapes.legend(loc="upper right", fontsize=8)
+
+    i, j = torch.triu_indices(len(e_t), len(e_t), offset=1)
+    ratios = [distance_ratios(e)[i, j] for e in (e_t, e_s)]
+    _agreement(distances, *ratios, top=max(2.0, *(r.max().item() for r in ratios)))
+    distances.set(xlabel="teacher's distance / mean", ylabel="student's")
+    distances.set_title(f"distances\nL_D = {RKDLoss(distance=1, angle=0)(e_s, e_t):.4f}")
+
+    i, j, k = _triples(len(e_t))
+    degrees = [angles(e)[i, j, k].clamp(-1, 1).acos().rad2deg() for e in (e_t, e_s)]
+    _agreement(corners, *degrees, top=180)
+    corners.set(xlabel="teacher's angle (degrees)", ylabel="student's")
+    corners.set_title(f"angles\nL_A = {RKDLoss(distance=0, angle=1)(e_s, e_t):.4f}")
+    return figure
+
+
+def relative(e: Tensor) -> Tensor:
+    """Centred, in units of the mean distance: what neither a shift nor a scale changes."""
+    e = e - e.mean(dim=0)
+    mean = torch.pdist(e).mean()
+    return e / torch.where(mean > 0, mean, 1.0)
+
+
+def _triples(count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Every angle once: i < k, j neither."""
+    i, j, k = torch.cartesian_prod(*[torch.arange(count)] * 3).T
+    once = (i < k) & (i != j) & (j != k)
+    return i[once], j[once], k[once]
+
+
+def _agreement(ax: Axes, teacher: Tensor, student: Tensor, *, top: float) -> None:
+    """The student's numbers over the teacher's: on the diagonal they agree, and a line shows how far off each is."""
+    ax.plot([0, top], [0, top], color=style.TEACHER, linewidth=1)
+    ax.vlines(teacher, teacher, student, color=style.DISTILLED, linewidth=1)
+    ax.plot(teacher, student, "o", color=style.DISTILLED)
+    ticks = (0, top / 2, top)  # few: each costs a millisecond at every move
+    ax.set(aspect="equal", xlim=(0, top), ylim=(0, top), xticks=ticks, yticks=ticks)
