@@ -8,10 +8,10 @@ PYTEST_ARGS ?=
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit lab notebooks lint format bench clean
+.PHONY: help setup demo test test-unit test-browser lab notebooks lint format bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
@@ -28,6 +28,11 @@ test: $(READY) ## run the unit tests, then every notebook on a tiny budget, offl
 
 test-unit: $(READY) ## run the unit tests only
 	$(BIN)/pytest tests kd_teach $(PYTEST_ARGS)
+
+test-browser: $(READY) ## run notebooks and widgets in Chromium, if one is installed; screenshots in tests/browser/artefacts
+	@$(BIN)/python -c "import playwright" 2>/dev/null || $(BIN)/pip install --quiet -e ".[browser]" \
+		|| echo "playwright could not be installed: the tests will skip themselves"
+	$(BIN)/pytest tests/browser $(PYTEST_ARGS)
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

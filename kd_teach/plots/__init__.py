@@ -5,8 +5,18 @@ the Axes; those named report or card make and return a whole Figure. In a notebo
 cell with a semicolon, or Jupyter shows the returned object too.
 """
 
+from kd_teach.plots.attention import attention_bars, attention_grid, attention_in_mask, attention_report
 from kd_teach.plots.bars import accuracy_bars
+from kd_teach.plots.boundaries import (
+    activation_boundaries,
+    boundaries_report,
+    hinge_report,
+    side_loss,
+    sign_agreement_bars,
+    sign_agreement_curves,
+)
 from kd_teach.plots.calibration import calibration_report, confidence_histogram, reliability_diagram
+from kd_teach.plots.channels import channel_grid, channel_report, channel_sigmas, sigma_card
 from kd_teach.plots.comparisons import (
     class_accuracy_change,
     cost_report,
@@ -18,13 +28,26 @@ from kd_teach.plots.contrast import contrast_report, information_bound, score_hi
 from kd_teach.plots.curves import accuracy_curves, training_curves, training_report
 from kd_teach.plots.distances import angle_histogram, distance_histogram, relation_report
 from kd_teach.plots.embeddings import embedding_map, embedding_report
+from kd_teach.plots.factors import factor_maps, project_channels, reconstructions
 from kd_teach.plots.flow import flow_distances, flow_history, flow_matrix, flow_report
 from kd_teach.plots.gradients import gradient_bars, gradient_by_layer, gradient_by_temperature, gradient_cosines
 from kd_teach.plots.images import image_grid
 from kd_teach.plots.layers import layer_similarity, layer_similarity_report
 from kd_teach.plots.lookalikes import class_similarity, similarity_order
+from kd_teach.plots.margins import channel_histogram, loss_plane, loss_plane_report
 from kd_teach.plots.neighbours import neighbour_bars, neighbour_card
+from kd_teach.plots.regressors import fit_regressor, hint_report, r_squared, r_squared_bars
 from kd_teach.plots.responses import soft_target_card, soft_targets, soft_targets_by_network
+from kd_teach.plots.selectivity import (
+    block_means,
+    channel_order,
+    gram_row,
+    kernel_blocks,
+    kernel_matrix,
+    kernels_report,
+    similar_regions,
+    similar_regions_report,
+)
 from kd_teach.plots.similarities import kernel_curves, similarity_matrix, similarity_report
 from kd_teach.plots.style import STYLE, use_style
 
@@ -32,8 +55,20 @@ __all__ = [
     "STYLE",
     "accuracy_bars",
     "accuracy_curves",
+    "activation_boundaries",
     "angle_histogram",
+    "attention_bars",
+    "attention_grid",
+    "attention_in_mask",
+    "attention_report",
+    "block_means",
+    "boundaries_report",
     "calibration_report",
+    "channel_grid",
+    "channel_histogram",
+    "channel_order",
+    "channel_report",
+    "channel_sigmas",
     "class_accuracy_change",
     "class_similarity",
     "confidence_histogram",
@@ -42,6 +77,8 @@ __all__ = [
     "distance_histogram",
     "embedding_map",
     "embedding_report",
+    "factor_maps",
+    "fit_regressor",
     "flow_distances",
     "flow_history",
     "flow_matrix",
@@ -50,19 +87,37 @@ __all__ = [
     "gradient_by_layer",
     "gradient_by_temperature",
     "gradient_cosines",
+    "gram_row",
+    "hinge_report",
+    "hint_report",
     "image_grid",
     "information_bound",
+    "kernel_blocks",
     "kernel_curves",
+    "kernel_matrix",
+    "kernels_report",
     "layer_similarity",
     "layer_similarity_report",
     "logit_difference",
     "logit_difference_report",
     "logit_differences",
+    "loss_plane",
+    "loss_plane_report",
     "neighbour_bars",
     "neighbour_card",
+    "project_channels",
+    "r_squared",
+    "r_squared_bars",
+    "reconstructions",
     "relation_report",
     "reliability_diagram",
     "score_histograms",
+    "side_loss",
+    "sigma_card",
+    "sign_agreement_bars",
+    "sign_agreement_curves",
+    "similar_regions",
+    "similar_regions_report",
     "similarity_matrix",
     "similarity_order",
     "similarity_report",

@@ -72,7 +72,12 @@ def upsample(maps: Numbers, size: tuple[int, int]) -> Tensor:
 
 
 def attention_grid(
-    images: Numbers, maps: Mapping[str, Numbers], *, masks: Numbers | None = None, ax: Axes | None = None
+    images: Numbers,
+    maps: Mapping[str, Numbers],
+    *,
+    masks: Numbers | None = None,
+    title: str = "Where each network looks",
+    ax: Axes | None = None,
 ) -> Axes:
     """Attention laid over images: a row per image, a column per network or stage.
 
@@ -81,6 +86,7 @@ def attention_grid(
         maps: column's name -> attention (N, h, w) or (N, hw). Bright is the most attention of that one map.
         masks: (N, H, W) bool, True on the object: outlined in yellow. Over each picture stands the share of its
             attention inside, over each column their mean, over the images the share of the area that the object has.
+        title: what stands over all.
         ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
 
     Raises:
@@ -107,6 +113,8 @@ def attention_grid(
             f"{name}\n{note} {100 * share.mean():.0f} %"
             for name, note, share in zip(headers, notes, shares, strict=True)
         ]
+        if count == 1:  # there is no mean to tell: the note stands over the picture itself
+            headers, titles = ["image", *columns], [header.split("\n")[-1] for header in headers]
         masks = masks.repeat(len(headers), axis=0)
     own = ax is None
     ax = image_grid(tiles.reshape(-1, 3, height, width), titles, columns=len(headers), masks=masks, ax=ax)
@@ -114,13 +122,13 @@ def attention_grid(
         ax.figure.set_figheight(ax.figure.get_figheight() + 0.7)  # for the headers
     points = 72 * ax.get_window_extent().width / ax.figure.dpi / len(headers)
     room = max(6, int(points / (LETTER * HEADER_SIZE)))  # letters of a header that fit over a column
-    label_columns(ax, ["\n".join(textwrap.fill(line, room) for line in header.split("\n")) for header in headers])
-    ax.set_title("Where each network looks")
+    headers = ["\n".join(textwrap.fill(line, room) for line in header.split("\n")) for header in headers]
+    label_columns(ax, headers, title)
     return ax
 
 
-def label_columns(ax: Axes, headers: Sequence[str]) -> None:
-    """Names over the columns of an image grid, as tick labels: for those the layout makes room."""
+def label_columns(ax: Axes, headers: Sequence[str], title: str) -> None:
+    """Names over the columns of an image grid, as tick labels, for which the layout makes room; a title over them."""
     ax.axis("on")
     ax.spines[:].set_visible(False)
     width = ax.images[0].get_size()[1]
@@ -128,6 +136,8 @@ def label_columns(ax: Axes, headers: Sequence[str]) -> None:
     ax.set_xticks(np.linspace(step / 2, width - step / 2, len(headers)) - 0.5, headers, size=HEADER_SIZE, weight="bold")
     ax.set_yticks([])
     ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    lines = max(header.count("\n") + 1 for header in headers)
+    ax.set_title(title, y=1, pad=9 + 1.3 * HEADER_SIZE * lines)  # Matplotlib's own place is a few pixels off the page
 
 
 def overlay(images: np.ndarray, attention: np.ndarray) -> np.ndarray:
@@ -204,7 +214,7 @@ def attention_report(
     for name, stages in maps.items():  # the network's name stands once, over the middle one of its stages
         middle = (len(stages) + 1) // 2
         headers += [f"{name}\nstage {k}" if k == middle else f"stage {k}" for k in range(1, len(stages) + 1)]
-    label_columns(grid, headers)
+    label_columns(grid, headers, "Where each network looks, stage by stage")
     for outline in grid.collections:  # finer, for small pictures
         outline.set(linewidth=0.8, path_effects=[patheffects.withStroke(linewidth=1.6, foreground="black")])
     if masks is not None:

@@ -59,7 +59,7 @@ def reliability_diagram(
     Raises:
         ValueError: no results, shapes that do not fit, a logit that is not finite, labels outside 0..K-1, no bins.
     """
-    tensors, labels = _check(results, labels)
+    tensors, labels = _check(results, labels, bins)
     errors = {name: expected_calibration_error(z, labels, bins=bins) for name, z in tensors.items()}
     ax = style.axes(ax, figsize=(6, 5))
     ax.plot([0, 1], [0, 1], color=style.INK, linestyle="--", linewidth=1, label="confidence = accuracy")
@@ -97,9 +97,7 @@ def confidence_histogram(
     Raises:
         ValueError: as for `reliability_diagram`.
     """
-    tensors, labels = _check(results, labels)
-    if bins < 1:
-        raise ValueError(f"bins is {bins}; expected a whole number of at least 1.")
+    tensors, labels = _check(results, labels, bins)
     ax = style.axes(ax, figsize=(6, 4))
     for (name, logits), colour in zip(tensors.items(), style.colours(tensors), strict=True):
         confidence, accuracy, count = reliability(logits, labels, bins=bins)
@@ -126,21 +124,21 @@ def calibration_report(results: Mapping[str, Numbers], labels: Numbers, *, bins:
     Raises:
         ValueError: as for `reliability_diagram`.
     """
-    _check(results, labels)
+    _check(results, labels, bins)
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
     reliability_diagram(results, labels, bins=bins, ax=left)
     confidence_histogram(results, labels, bins=bins, ax=right)
     return figure
 
 
-def _check(results: Mapping[str, Numbers], labels: Numbers) -> tuple[dict[str, Tensor], Tensor]:
+def _check(results: Mapping[str, Numbers], labels: Numbers, bins: int) -> tuple[dict[str, Tensor], Tensor]:
     if not results:
         raise ValueError("No results to draw; pass at least one: {'student alone': logits}.")
     labels = torch.from_numpy(to_array(labels, "labels", "(N,)"))
     arrays = {name: to_array(z, name, "(N, K)").astype(float) for name, z in results.items()}
     for name, array in arrays.items():
         check_finite(array, name)
-        expected_calibration_error(torch.from_numpy(array), labels)  # checks the labels
+        expected_calibration_error(torch.from_numpy(array), labels, bins=bins)  # checks labels and bins
     return {name: torch.from_numpy(array) for name, array in arrays.items()}, labels
 
 

@@ -38,8 +38,9 @@ def score_histograms(
     ax = style.axes(ax, figsize=(6, 3.5))
     ends = [*scores["positive"], *scores["negative"], *([] if threshold is None else [threshold])]
     bins = np.linspace(min(-1.0, *ends), max(1.0, *ends), 61)
-    ax.hist(scores["negative"], bins, density=True, color=STRANGERS, alpha=0.6, label="different images (negatives)")
-    ax.hist(scores["positive"], bins, density=True, color=PARTNERS, alpha=0.8, label="the same image (positives)")
+    area = {"density": True, "histtype": "stepfilled"}
+    ax.hist(scores["negative"], bins, **area, color=STRANGERS, alpha=0.6, label="different images (negatives)")
+    ax.hist(scores["positive"], bins, **area, color=PARTNERS, alpha=0.8, label="the same image (positives)")
     if threshold is not None:
         ax.axvline(threshold, color=style.INK, linestyle=":", linewidth=1.5, label="taken for partners from here")
     ax.set(xlabel="score of the pair", ylabel="how often", yticks=[], xlim=(bins[0], bins[-1]))

@@ -59,7 +59,7 @@ def reconstructions(
         ax: where to draw; None makes a figure 8 inches wide.
 
     Each column has its own colours, those of its original. R² = 1 - sum of squared errors / squared distances of the
-    original from its own mean: 1 is perfect, 0 as good as the mean.
+    original from its own mean: 1 is perfect, 0 as good as the mean. A channel that is the same everywhere has none.
 
     Raises:
         ValueError: shapes that do not fit, or nothing rebuilt.
@@ -74,7 +74,7 @@ def reconstructions(
             raise ValueError(f"{name!r} has shape {maps.shape}; expected that of the original, {original.shape}.")
     heads = [f"channel {c}" for c in range(len(original))] if titles is None else list(titles)
     for maps in rebuilt.values():
-        heads += [f"R² {_r_squared(channel, guess):.2f}" for channel, guess in zip(original, maps, strict=True)]
+        heads += [_r_squared(channel, guess) for channel, guess in zip(original, maps, strict=True)]
     tiles = np.stack([original, *rebuilt.values()])  # (rows, M, H, W)
     coloured = np.stack([_coloured(tiles[:, c], original[c]) for c in range(len(original))], axis=1)
     ax = image_grid(coloured.reshape(-1, *coloured.shape[2:]), heads, columns=len(original), ax=ax)
@@ -125,9 +125,9 @@ def _coloured(maps: np.ndarray, like: np.ndarray) -> np.ndarray:
     return colour.cmap(colour.norm(maps), bytes=True)[..., :3].transpose(0, 3, 1, 2)
 
 
-def _r_squared(original: np.ndarray, guess: np.ndarray) -> float:
+def _r_squared(original: np.ndarray, guess: np.ndarray) -> str:
     spread = ((original - original.mean()) ** 2).sum()
-    return 1 - ((original - guess) ** 2).sum() / spread if spread > 0 else float("nan")
+    return f"R² {1 - ((original - guess) ** 2).sum() / spread:.2f}" if spread > 0 else "constant"
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:

@@ -120,12 +120,12 @@ def _pictures(ax: Axes, places: np.ndarray, images: np.ndarray) -> None:
     """A thumbnail under each place, between the axis and the names."""
     wide = ax.get_window_extent().width / ax.figure.dpi * 72 / (ax.get_xlim()[1] - ax.get_xlim()[0])  # points per bar
     side = min(THUMB, 0.75 * wide)
+    below = {"xycoords": ("data", "axes fraction"), "boxcoords": "offset points", "box_alignment": (0.5, 1)}
     for place, image in zip(places, images, strict=True):
         picture = OffsetImage(image.transpose(1, 2, 0), zoom=side / max(image.shape[1:]), interpolation="nearest")
-        below = {"xycoords": ("data", "axes fraction"), "boxcoords": "offset points", "box_alignment": (0.5, 1)}
-        ax.add_artist(
-            AnnotationBbox(picture, (place, 0), (0, -4), frameon=False, pad=0, annotation_clip=False, **below)
-        )
+        box = AnnotationBbox(picture, (place, 0), (0, -4), frameon=False, pad=0, annotation_clip=False, **below)
+        box.set_in_layout(False)  # the names' padding keeps the room
+        ax.add_artist(box)
     ax.tick_params(axis="x", length=0, pad=side + 7)
 
 

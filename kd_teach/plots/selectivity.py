@@ -106,7 +106,7 @@ def kernel_blocks(
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(mmd_title(means))
-    ax.figure.colorbar(heat, ax=ax, label="similarity of two channels", shrink=0.8)
+    ax.figure.colorbar(heat, ax=ax, label="similarity", shrink=0.8)
     return ax
 
 

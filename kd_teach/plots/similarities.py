@@ -108,7 +108,7 @@ def kernel_curves(
     ax = style.axes(ax, figsize=(6, 4))
     if seen is not None:
         counts = ax.twinx()
-        counts.hist(seen, bins=np.linspace(-1, 1, 41), color="#DDDDDD")
+        counts.hist(seen, bins=np.linspace(-1, 1, 41), color="#DDDDDD", histtype="stepfilled")
         counts.set(yticks=[])
         counts.spines[:].set_visible(False)
         ax.set_zorder(counts.get_zorder() + 1)
@@ -152,9 +152,9 @@ def _heat_map(ax: Axes, values: np.ndarray, labels, classes, limits: tuple[float
     ends = counts.cumsum()
     ax.set(xticks=[], yticks=[])
     if len(present) <= NAMED:
-        for end in ends[:-1] - 0.5:
-            ax.axvline(end, color="white", linewidth=0.8)
-            ax.axhline(end, color="white", linewidth=0.8)
+        span = -0.5, len(labels) - 0.5
+        ax.vlines(ends[:-1] - 0.5, *span, color="white", linewidth=0.8)
+        ax.hlines(ends[:-1] - 0.5, *span, color="white", linewidth=0.8)
         names = [str(k) if classes is None else classes[k] for k in present]
         ax.set_xticks(ends - counts / 2 - 0.5, names, rotation=90, fontsize=8)
         ax.set_yticks(ends - counts / 2 - 0.5, names, fontsize=8)

@@ -12,9 +12,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from kd_teach.plots import style
 from kd_teach.plots.boundaries import activation_boundaries, side_loss
 from kd_teach.toy2d import Fan, boundary_cost, disc_and_ring, train_student, train_teacher
 from kd_teach.widgets.explorer import Explorer
+
+DOTS = 60  # on the hinge
 
 
 def ab_widget(
@@ -65,17 +68,18 @@ def draw_fan(
     margin: float,
     step: int,
 ) -> Figure:
-    """Left the hinge with a dot for each (point, neuron) that should fire, right the fans of teacher and student."""
+    """Left the hinge with dots for some (point, neuron) pairs that should fire, right the two fans."""
     student = students[margin][step]
     t, s = teacher.preacts(points), student.preacts(points)  # (N, neurons)
     cost = boundary_cost(s, t, margin=margin)
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained", width_ratios=(1.1, 1))
     x = torch.linspace(-3, 3, 121)
     side_loss(x, boundary_cost(x, torch.ones_like(x), margin=margin), fires=True, margin=margin, ax=left)
-    left.plot(s[t > 0], cost[t > 0], "o", markersize=3, color="#009E73", alpha=0.4, label="student's neurons")
+    some = (t > 0).nonzero()[:: max(1, int((t > 0).sum()) // DOTS)].unbind(1)
+    left.plot(s[some], cost[some], "o", markersize=5, color=style.DISTILLED, alpha=0.5, label="student's neurons")
     left.legend(loc="upper right")
     activation_boundaries({"teacher": teacher, "student (distilled)": student}, points, labels, ax=right)
-    left.set_title(f"Loss per point: {cost.sum().item() / len(points):.2f}")
+    left.set_title(f"Loss per point, all neurons: {cost.sum().item() / len(points):.2f}")
     right.set_title(f"{100 * student.agreement(teacher, points):.1f} % on the teacher's side")
     right.set(xlabel="", ylabel="")
     return figure

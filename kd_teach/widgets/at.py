@@ -70,11 +70,11 @@ def draw_attention(
         f"teacher, stage {stage}": _as_grid(attention_map(f_t, p), f_t),
         f"student, stage {stage}": _as_grid(attention_map(f_s, p), f_s),
     }
-    ax = attention_grid(images[one], maps, masks=None if masks is None else masks[one])
     distance = ATLoss(p=p)([f_s], [f_t]).item()
-    ax.set_title(f"p = {p:.2g}: distance of the two maps {distance:.2f} (0 the same, {2**0.5:.2f} no overlap)")
-    ax.figure.set_size_inches(8, 3.5)
-    return ax.figure
+    title = f"p = {p:.2g}: distance of the two maps {distance:.2f} (0 the same, {2**0.5:.2f} no overlap)"
+    figure = attention_grid(images[one], maps, masks=None if masks is None else masks[one], title=title).figure
+    figure.set_size_inches(8, 3.4)
+    return figure
 
 
 def _as_grid(attention: Tensor, f: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from kd_teach.plots import style
 from kd_teach.teachers import load_teacher
 from kd_teach.widgets.explorer import Explorer
 
-# Fixed places, and no minor ticks: a layout engine would measure every text twice, which takes as long as drawing.
-PLACES = {"width_ratios": (2, 1), "left": 0.08, "right": 0.99, "bottom": 0.14, "top": 0.91, "wspace": 0.32}
+# Fixed places and few ticks: a layout engine would measure every text, which takes longer than drawing it.
+PLACES = {"width_ratios": (2, 1), "left": 0.08, "right": 0.98, "bottom": 0.14, "top": 0.91, "wspace": 0.32}
 
 
 def compare_widget(pulls: Mapping[str, Pull] | None = None) -> Explorer:
@@ -35,12 +35,11 @@ def compare_widget(pulls: Mapping[str, Pull] | None = None) -> Explorer:
     pulls = example() if pulls is None else dict(pulls)
     if not pulls:
         raise ValueError("pulls is empty; pass at least one method: {'kd': layer_gradients(run, batch)}.")
+    wide = {"layout": {"width": "440px"}, "style": {"description_width": "130px"}}
     controls = {
-        "method": ipywidgets.Dropdown(options=list(pulls), description="method"),
-        "times": ipywidgets.FloatLogSlider(1.0, min=-2, max=2, step=0.1, description="× its own weight"),
+        "method": ipywidgets.Dropdown(options=list(pulls), description="method", **wide),
+        "times": ipywidgets.FloatLogSlider(1.0, min=-2, max=2, step=0.1, description="× its own weight", **wide),
     }
-    for control in controls.values():
-        control.style = {"description_width": "initial"}
     telling = [method for method in ("kd", "fitnet", "rkd") if method in pulls] or list(pulls)[:1]
     return Explorer(partial(draw_pull, pulls=pulls), controls, static=[{"method": method} for method in telling])
 
@@ -50,12 +49,16 @@ def draw_pull(method: str, times: float, *, pulls: Mapping[str, Pull]) -> Figure
     pull = pulls[method]
     weight = times * pull.weight
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), gridspec_kw=PLACES)
+    low, high = _limits(pulls)
     norms = {"cross-entropy": pull.layers["task"], f"{method}, weight {weight:.3g}": weight * pull.layers["distil"]}
-    plots.gradient_by_layer(norms, colours=(style.OTHERS[5], style.TEACHER), limits=_limits(pulls), ax=left)
+    plots.gradient_by_layer(norms, colours=(style.OTHERS[5], style.TEACHER), limits=(low, high), ax=left)
+    decades = [10.0**power for power in range(-8, 9, 2) if low <= 10.0**power <= high]
+    left.set_yticks(decades, [f"{decade:g}" for decade in decades])
     left.yaxis.set_minor_locator(NullLocator())
     left.legend(loc="upper left", ncols=2)
     left.set_title("How hard each pulls at the student's layers")
     plots.gradient_cosines(pull.layers["cosine"], ax=right)
+    right.set_xticks([-1, 0, 1])
     right.set_title("The same way?")
     return figure
 

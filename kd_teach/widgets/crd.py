@@ -41,17 +41,24 @@ def crd_widget(e_t: Tensor | None = None, labels: Tensor | None = None) -> Explo
     noise = normalize(_examples.noise_like(v_t))
     reach = len(labels) - int(labels.unique(return_counts=True)[1].max())  # so many are of another class, at least
     sizes = [2**p for p in range(2, max(3, int(math.log2(max(reach, 4))) + 1))]
+    wide = {"layout": {"width": "520px"}, "style": {"description_width": "210px"}}
     controls = {
-        "negatives": ipywidgets.SelectionSlider(options=sizes, value=sizes[-1], description="K: strangers per partner"),
-        "temperature": ipywidgets.FloatSlider(0.1, min=0.03, max=0.5, step=0.01, description="tau: temperature"),
+        "negatives": ipywidgets.SelectionSlider(
+            options=sizes, value=sizes[-1], description="K: strangers per partner", **wide
+        ),
+        "temperature": ipywidgets.FloatSlider(
+            0.1, min=0.03, max=0.5, step=0.01, description="tau: temperature of the scores", **wide
+        ),
         "learnt": ipywidgets.FloatSlider(
-            0.5, min=0, max=1, step=0.05, description="share of the teacher in the student's embedding"
+            0.5, min=0, max=1, step=0.05, description="teacher's share in student", **wide
         ),
         "variant": ipywidgets.Dropdown(
-            options={"as in the paper": "paper", "divided by Z": "repdistiller"}, description="scores"
+            options={"divided by Z, as in RepDistiller": "repdistiller", "as they are, as in the paper": "paper"},
+            description="exponentials of the scores",
+            **wide,
         ),
     }
-    static = [{"variant": "repdistiller", "learnt": 0.0}, {"variant": "repdistiller"}, {"variant": "paper"}]
+    static = [{"learnt": 0.0}, {}, {"variant": "paper"}]
     return Explorer(partial(draw, v_t, noise, labels, sizes), controls, static=static)
 
 
@@ -59,7 +66,9 @@ def draw(v_t: Tensor, noise: Tensor, labels: Tensor, sizes, negatives, temperatu
     """Left h over the score and the scores that occur; right the bound for every K, the chosen one marked."""
     v_s = normalize(torch.lerp(noise, v_t, learnt))
     sides = {k: student_side(v_s, v_t, labels, k, temperature, variant) for k in sizes}
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
+    # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
+    margins = {"left": 0.05, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.36}
+    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), gridspec_kw=margins)
     scores = v_s[:ANCHORS] @ v_t.T
     others = labels[:ANCHORS, None] != labels
     plots.score_histograms(scores.diagonal(), scores[others], ax=left)
@@ -89,7 +98,7 @@ def _critic(ax: Axes, negatives: int, n: int, temperature: float, log_z: float) 
     log_q = math.log(negatives / n) + log_z  # h = exp(s/tau) / (exp(s/tau) + Z K/n)
     right = ax.twinx()
     right.plot(GRID, torch.sigmoid(GRID / temperature - log_q), color=style.INK, label="h")
-    right.set(ylim=(0, 1.45), yticks=(0, 0.5, 1), ylabel="h: taken for partners")
+    right.set(ylim=(0, 1.45), yticks=(0, 1), ylabel="h: taken for partners")
     chance = temperature * (log_q - math.log(negatives))
     if chance >= -1:
         ax.axvline(chance, color=style.INK, linestyle=":")
@@ -101,13 +110,15 @@ def _critic(ax: Axes, negatives: int, n: int, temperature: float, log_z: float) 
 
 def _bounds(ax: Axes, bounds: dict[int, float], negatives: int) -> None:
     sizes = list(bounds)
-    ax.plot(sizes, [math.log(k) for k in sizes], "--", color=style.INK, label="ceiling log K")
+    steps = range(len(sizes))  # equal steps from one power of two to the next
+    ax.plot(steps, [math.log(k) for k in sizes], "--", color=style.INK, label="ceiling log K")
     shown = [max(FLOOR, bound) for bound in bounds.values()]
-    ax.plot(sizes, shown, "o-", color=style.DISTILLED, label="bound: log K − loss of a side")
-    ax.plot([negatives], [max(FLOOR, bounds[negatives])], "o", color=style.DISTILLED, markersize=11)
+    ax.plot(steps, shown, "o-", color=style.DISTILLED, label="bound: log K − loss of a side")
+    chosen = sizes.index(negatives)
+    ax.plot([chosen], [shown[chosen]], "o", color=style.DISTILLED, markersize=11)
     ax.axhspan(FLOOR - 0.5, 0, color="#EEEEEE")
-    ax.set_xscale("log", base=2)
+    ax.set_xticks(steps, sizes)
     ax.set(ylim=(FLOOR - 0.5, math.log(sizes[-1]) + 2), xlabel="K", ylabel="nats (grey: says nothing)")
-    low = f" (below {FLOOR:g}: not to scale)" if bounds[negatives] < FLOOR else ""
-    ax.set_title(f"They share at least {max(0, bounds[negatives]):.2f} nats\nbound = {bounds[negatives]:.2f}{low}")
+    low = " (off the scale)" if bounds[negatives] < FLOOR else ""
+    ax.set_title(f"They share at least {max(0, bounds[negatives]):.2f} nats\nbound = {bounds[negatives]:.3g}{low}")
     ax.legend(loc="upper left")

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 DPI = 90  # of the live picture: small enough to be drawn and sent within 150 ms
+WIDEST = 1000  # pixels of a static panel: a notebook would shrink a wider one until its labels cannot be read
 
 
 class Explorer(ipywidgets.VBox):
@@ -60,14 +61,16 @@ class Explorer(ipywidgets.VBox):
             self.message.value = f"<pre style='color: firebrick'>{html.escape(shown)}</pre>"
 
     def panel(self) -> bytes:
-        """The static settings side by side, as a PNG."""
+        """The static settings side by side as a PNG, or one below the other where that would be too wide to read."""
         pictures = [Image.open(io.BytesIO(png(self.draw(**self.start | dict(setting))))) for setting in self.static]
-        height = max(picture.height for picture in pictures)
-        joined = Image.new("RGB", (sum(picture.width for picture in pictures), height), "white")
-        left = 0
+        widths, heights = ([getattr(picture, size) for picture in pictures] for size in ("width", "height"))
+        beside = sum(widths) <= WIDEST
+        size = (sum(widths), max(heights)) if beside else (max(widths), sum(heights))
+        joined = Image.new("RGB", size, "white")
+        left = top = 0
         for picture in pictures:
-            joined.paste(picture, (left, 0))
-            left += picture.width
+            joined.paste(picture, (left, top))
+            left, top = (left + picture.width, top) if beside else (left, top + picture.height)
         file = io.BytesIO()
         joined.quantize(64).save(file, "png", optimize=True)
         return file.getvalue()

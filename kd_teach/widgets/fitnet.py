@@ -89,9 +89,10 @@ def draw_guess(guesses: Sequence[Guess], stage: int, rank: int, image: int) -> F
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8, 2.9), width_ratios=(1, 1, 1.7), layout="constrained")
     colour = colour_scale(torch.stack([hint, guess]).numpy())
     for ax, values, title in ((left, hint, f"Hint: channel {channel}"), (middle, guess, "Student's guess")):
-        ax.imshow(values, norm=colour.norm, cmap=colour.cmap)
+        ax.imshow(values.numpy(), norm=colour.norm, cmap=colour.cmap)
         ax.set_title(title)
         ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
     scores = of_stage.scores[of_stage.order].numpy()
     right.stairs(scores, np.arange(len(scores) + 1) + 0.5, fill=True, color=style.OTHERS[2])  # faster than single bars
     right.bar(rank, scores[rank - 1], width=1, color=style.INK)

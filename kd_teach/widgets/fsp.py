@@ -44,9 +44,10 @@ def fsp_widget(
         raise ValueError(f"{len(names)} names came with {len(maps_t)} maps; pass one per map, or none.")
     pooled = [(_on_one_grid(*t), _on_one_grid(*s)) for t, s in zip(pairwise(maps_t), pairwise(maps_s), strict=True)]
     options = [(f"{a} → {b}", i) for i, (a, b) in enumerate(pairwise(names))]
+    wide = {"layout": {"width": "440px"}, "style": {"description_width": "150px"}}
     controls = {
-        "pair": ipywidgets.Dropdown(options=options, description="from layer to layer"),
-        "shuffle": ipywidgets.Checkbox(False, description="shuffle the pixels of all maps alike"),
+        "pair": ipywidgets.Dropdown(options=options, description="from layer to layer", **wide),
+        "shuffle": ipywidgets.Checkbox(False, description="shuffle the pixels of all maps alike", **wide),
     }
     static = [{"shuffle": False}, {"shuffle": True}]
     return Explorer(partial(draw, pooled, [name for name, _ in options]), controls, static=static)
@@ -60,7 +61,7 @@ def draw(pairs: Sequence[tuple[Pair, Pair]], names: Sequence[str], pair: int, sh
     g_t, g_s = (fsp_matrix(*maps).mean(dim=0) for maps in (teacher, student))
     limit = max(g.abs().max().item() for g in (g_t, g_s, g_s - g_t)) or 1.0
     figure, panels = plt.subplots(1, 4, figsize=(8, 2.9), layout="constrained")
-    panels[0].imshow(teacher[0][0].mean(dim=0), cmap="gray")
+    panels[0].imshow(teacher[0][0].mean(dim=0).numpy(), cmap="gray")
     panels[0].set(xticks=[], yticks=[])
     panels[0].set_title("a picture in the\nteacher's first map", fontsize=10)
     colours = style.TEACHER, style.DISTILLED, style.INK

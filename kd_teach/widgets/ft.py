@@ -28,7 +28,7 @@ def ft_widget(features: Tensor | None = None, *, images: Tensor | None = None, c
     Args:
         features: (N, C, H, W), the teacher's last map; None makes a small example. C >= 2.
         images: (N, 3, H0, W0) uint8, the pictures that they are of, shown in front.
-        count: how many channels to show, those with the most energy.
+        count: how many channels to show, those with the most energy in the image.
 
     Raises:
         ValueError: another number of images than of features; as for `project_channels`.
@@ -37,7 +37,8 @@ def ft_widget(features: Tensor | None = None, *, images: Tensor | None = None, c
     if images is not None and len(images) != len(features):
         raise ValueError(f"{len(images)} images came with {len(features)} feature maps; pass one per map.")
     squeezed = {name: project_channels(features, rate) for name, rate in RATES.items()}
-    chosen = features.square().sum(dim=(0, 2, 3)).argsort(descending=True)[:count]
+    energy = features.square().sum(dim=(2, 3))
+    chosen = energy.argsort(dim=1, descending=True)[:, :count]  # (N, count)
     wide = {"layout": {"width": "420px"}, "style": {"description_width": "110px"}}
     controls = {
         "rate": ipywidgets.SelectionSlider(options=list(RATES), value="1/2", description="factor rate k", **wide),
@@ -57,14 +58,14 @@ def draw_squeeze(
 ) -> Figure:
     """The chosen channels of one image, above as they are, below as they are rebuilt; `image` counts from 1."""
     rebuilt, kept = squeezed[rate]
-    original = features[image - 1, chosen]
-    titles = [f"channel {channel}" for channel in chosen.tolist()]
-    ax = reconstructions(original, {"rebuilt": rebuilt[image - 1, chosen]}, titles)
+    channels = chosen[image - 1]
+    titles = [f"channel {channel}" for channel in channels.tolist()]
+    ax = reconstructions(features[image - 1, channels], {"rebuilt": rebuilt[image - 1, channels]}, titles)
     width = features.shape[1]
     factors = round(RATES[rate] * width)
     ax.set_title(f"{factors} of {width} directions keep {100 * kept:.0f} % of the variance (linear squeeze)")
     figure = ax.figure
-    figure.set_size_inches(8, 2.8)
+    figure.set_size_inches(8, 2.5)
     if images is not None:
         picture, tiles = figure.add_gridspec(1, 2, width_ratios=(1, 5))
         ax.set_subplotspec(tiles)

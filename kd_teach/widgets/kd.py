@@ -34,19 +34,21 @@ def kd_widget(
         student: what the student is called: "student alone" and "distilled student" have their fixed colours.
 
     Raises:
-        ValueError: some of z_t, z_s and classes, but not all; shapes that do not fit.
+        ValueError: some of z_t, z_s and classes, but not all; different numbers of images.
     """
     if z_t is None and z_s is None and classes is None:
         z_t, z_s, classes, labels = EXAMPLE
     if z_t is None or z_s is None or classes is None:
         raise ValueError("Pass z_t, z_s and classes together, or none of them for a made-up example.")
+    z_t, z_s = (torch.as_tensor(z).detach().cpu().float() for z in (z_t, z_s))
     counts = {len(x) for x in (z_t, z_s, images, labels) if x is not None}
     if len(counts) > 1:
         raise ValueError(f"z_t, z_s, images and labels are for {sorted(counts)} images; expected the same number.")
+    wide = {"layout": {"width": "440px"}, "style": {"description_width": "110px"}}
     controls = {
-        "temperature": ipywidgets.FloatSlider(4.0, min=0.5, max=20, step=0.5, description="temperature T"),
-        "image": ipywidgets.IntSlider(0, min=0, max=len(z_t) - 1, description="image"),
-        "log": ipywidgets.Checkbox(False, description="log axis: show small probabilities"),
+        "temperature": ipywidgets.FloatSlider(4.0, min=0.5, max=20, step=0.5, description="temperature T", **wide),
+        "image": ipywidgets.IntSlider(0, min=0, max=len(z_t) - 1, description="image", **wide),
+        "log": ipywidgets.Checkbox(False, description="log axis: show small probabilities", **wide),
     }
     draw = partial(draw_answers, z_t=z_t, z_s=z_s, classes=classes, images=images, labels=labels, student=student)
     return Explorer(draw, controls, static=[{"temperature": 1.0}, {"temperature": 4.0}, {"temperature": 20.0}])
@@ -66,7 +68,7 @@ def draw_answers(
 ) -> Figure:
     """One image, both networks' soft targets, and the value of the KD loss at this temperature."""
     label = None if labels is None else int(labels[image])
-    # Fixed places, and no minor ticks: a layout engine would measure every text twice, as long as drawing takes.
+    # Fixed places and few ticks: a layout engine would measure every text, which takes longer than drawing it.
     width, edge = (6.0, 0.0) if images is None else (7.8, 2.1)  # inches; `edge` is where the picture ends
     names = 0.2 + 0.085 * max(len(name + " (true)") for name in classes)  # inches that the class names take
     figure = plt.figure(figsize=(width, 3.2))
@@ -79,6 +81,7 @@ def draw_answers(
     plots.soft_targets_by_network(answers, classes, temperature=temperature, label=label, log=log, ax=bars)
     loss = KDLoss(temperature=temperature)(z_s[image : image + 1], z_t[image : image + 1]).item()
     bars.set_title(f"T = {temperature:g}: T² KL = {loss:.2f}, without T² {loss / temperature**2:.3f}")
+    bars.xaxis.set_major_formatter("{x:g}")
     bars.xaxis.set_minor_locator(NullLocator())
     bars.legend(loc="lower right")
     return figure

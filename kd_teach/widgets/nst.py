@@ -14,10 +14,12 @@ from torch import Tensor
 from kd_teach.methods._tensors import match_size
 from kd_teach.plots.selectivity import (
     KERNELS,
+    block_means,
     channel_order,
     gram_row,
     kernel_blocks,
     kernel_matrix,
+    mmd_title,
     similar_regions,
 )
 from kd_teach.widgets import at
@@ -64,10 +66,13 @@ def draw_selectivity(
 ) -> Figure:
     """Left the channels' similarities, then the regions like the marked one; `image` counts from 1."""
     f_t, f_s = teacher[image - 1], student[image - 1]
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(8, 3), layout="constrained", width_ratios=(1.3, 1, 1))
-    kernel_blocks(kernel_matrix(f_t, f_s, kernel), len(f_t), ax=left)
+    figure, (left, middle, right) = plt.subplots(
+        1, 3, figsize=(8, 3.2), layout="constrained", width_ratios=(1.35, 1, 1)
+    )
+    matrix = kernel_matrix(f_t, f_s, kernel)
+    kernel_blocks(matrix, len(f_t), ax=left).set_title(f"{kernel}: {mmd_title(block_means(matrix, len(f_t)))}")
     rows = {"teacher": gram_row(f_t, (row, column)), "student": gram_row(f_s, (row, column))}
     most = max(values.max().item() for values in rows.values())
     for ax, (name, values) in zip((middle, right), rows.items(), strict=True):
-        similar_regions(values, images[image - 1], (row, column), most=most, ax=ax).set_title(f"{name}: alike")
+        similar_regions(values, images[image - 1], (row, column), most=most, ax=ax).set_title(f"{name}: regions alike")
     return figure

@@ -40,7 +40,8 @@ def sp_widget(
     f_t = f_t.detach().float()
     f_s = f_t if f_s is None else f_s.detach().float()
     SPLoss()(f_s, f_t)  # raises where the two do not fit
-    noise = ipywidgets.FloatSlider(0, min=0, max=1, step=0.05, description="noise in the student's features")
+    wide = {"layout": {"width": "520px"}, "style": {"description_width": "200px"}}
+    noise = ipywidgets.FloatSlider(0, min=0, max=1, step=0.05, description="noise in the student's features", **wide)
     start = partial(draw, f_t, f_s, _examples.noise_like(f_s), labels, classes)
     return Explorer(start, {"noise": noise}, static=[{"noise": 0.0}, {"noise": 0.8}])
 

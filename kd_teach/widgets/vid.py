@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from torch import Tensor
 
+from kd_teach.methods.vid import FLOORS, INITIAL_VARIANCE
 from kd_teach.plots import style
 from kd_teach.widgets.explorer import Explorer
 
-SIGMAS = np.geomspace(1 / 16, 16, 161)
+FLOOR = FLOORS["paper"]  # smallest sigma^2 that the loss allows
+SIGMAS = np.geomspace(FLOOR**0.5, 10**1.5, 161)
 SAMPLES = 20_000  # residuals of a channel that the histogram is made of
 
 
@@ -46,7 +48,14 @@ def vid_widget(guess: Tensor | None = None, hint: Tensor | None = None) -> Explo
     wide = {"layout": {"width": "520px"}, "style": {"description_width": "220px"}}
     controls = {
         "sigma": ipywidgets.FloatLogSlider(
-            5**0.5, base=2, min=-4, max=4, step=0.125, readout_format=".2f", description="σ of this channel", **wide
+            INITIAL_VARIANCE**0.5,
+            base=10,
+            min=-1,
+            max=1.5,
+            step=0.05,
+            readout_format=".2f",
+            description="σ of this channel",
+            **wide,
         ),
         "rank": ipywidgets.IntSlider(
             1 + len(squares) // 2, min=1, max=len(squares), description="channel, most predictable first", **wide
@@ -74,26 +83,27 @@ def draw_sigma(
     at = np.linspace(-reach, reach, 161)
     density = np.exp(-0.5 * (at / sigma) ** 2) / (sigma * (2 * np.pi) ** 0.5)
     right.plot(at, density, color=style.DISTILLED)
-    spread = square**0.5
-    right.set_xticks([-2 * spread, 0, 2 * spread], [f"{-2 * spread:.2g}", "0", f"{2 * spread:.2g}"])
+    right.set_xticks([-reach / 2, 0, reach / 2], [f"−{reach / 2:.2g}", "0", f"{reach / 2:.2g}"])
     right.set(xlim=(-reach, reach), ylim=(0, 1.4 * heights.max()), yticks=[], xlabel="teacher − student's guess")
-    right.set_title(f"Channel {name}: does the Gaussian fit what is left?", fontsize=10)
+    right.set_title(f"Channel {name}: residuals and Gaussian", fontsize=10)
     return figure
 
 
 def draw_cost(ax: Axes, sigma: float, square: float) -> None:
-    """The curve, its minimum at sigma^2 = r, and the present sigma."""
-    best = max(square**0.5, SIGMAS[0])
+    """The curve, its minimum at sigma^2 = r (or the floor), and the present sigma."""
+    best, now = max(square, FLOOR) ** 0.5, cost(sigma, square)
     lowest = cost(best, square)
-    ax.plot(SIGMAS, cost(SIGMAS, square), color=style.INK, label="½ (log σ² + r / σ²)")
-    ax.plot(best, lowest, "*", color=style.TEACHER, markersize=13, label=f"best: σ² = r = {square:.3g}")
-    now = cost(sigma, square)
+    top = max(4.0, now - lowest)  # of the curve, over its minimum
+    curve = cost(SIGMAS, square)
+    ax.plot(SIGMAS, np.where(curve <= lowest + top, curve, np.nan), color=style.INK, label="½ (log σ² + r / σ²)")
+    what = f"best: σ² = r = {square:.3g}" if square >= FLOOR else f"best: σ² at its floor {FLOOR} (r = {square:.2g})"
+    ax.plot(best, lowest, "*", color=style.TEACHER, markersize=13, label=what)
     ax.plot(sigma, now, "o", color=style.DISTILLED, markersize=9, label=f"now: σ² = {sigma**2:.3g}")
     ax.set_xscale("log")
     ax.xaxis.set_minor_locator(NullLocator())  # few ticks: they cost most of the drawing time
     ax.yaxis.set_major_locator(MaxNLocator(3))
-    ax.set_xticks([1 / 16, 1 / 4, 1, 4, 16], ["1/16", "1/4", "1", "4", "16"])
-    ax.set(xlim=(SIGMAS[0], SIGMAS[-1]), ylim=(lowest - 0.5, max(lowest + 4, now + 0.5)), xlabel="σ")
+    ax.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
+    ax.set(xlim=(SIGMAS[0] / 1.2, SIGMAS[-1]), ylim=(lowest - 0.1 * top, lowest + 1.6 * top), xlabel="σ")
     ax.set_title(f"Cost now {now:.2f}, at best {lowest:.2f}", fontsize=10)
     ax.legend(loc="upper center", fontsize=8)
 

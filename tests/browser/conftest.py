@@ -72,4 +72,6 @@ def opened(browser, folder: Path, pictures: Path) -> Iterator[Callable[[str], No
     context.set_default_timeout(20_000)
     with jupyterlab(folder.parents[1]) as url:
         yield lambda name: Notebook(context.new_page(), f"{url}/doc/tree/notebooks/{name}.ipynb", pictures)
+        for i, page in enumerate(context.pages):  # tests close theirs, unless they fail
+            page.screenshot(path=pictures / f"failed-{i}.png")
         context.close()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # without playwright the tests skip themselves
     from playwright.sync_api import Locator, Page
 
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
 READY = """() => {
     const panel = window.jupyterapp?.shell?.currentWidget, session = panel?.sessionContext;
     const kernel = session?.session?.kernel;
@@ -16,10 +18,13 @@ READY = """() => {
         && kernel.connectionStatus === 'connected';
 }"""
 
+# Every cell executed, or one failed (that ends "run all cells"), and the kernel at rest.
 FINISHED = """() => {
     const panel = window.jupyterapp.shell.currentWidget;
     const cells = [...panel.content.model.cells].filter(c => c.type === 'code' && c.sharedModel.getSource().trim());
-    return cells.every(cell => cell.executionCount) && panel.sessionContext.session.kernel.status === 'idle';
+    const failed = cells.some(cell => cell.outputs.toJSON().some(output => output.output_type === 'error'));
+    return (failed || cells.every(cell => cell.executionCount))
+        && panel.sessionContext.session.kernel.status === 'idle';
 }"""
 
 # Errors and everything on stderr: [[cell, text], ...]. Read from the model, for cells out of sight have no DOM.
@@ -52,7 +57,7 @@ class Notebook:
         # Before the kernel is connected "run all cells" would do nothing, without a word.
         page.wait_for_function(READY, timeout=60_000)
 
-    def run_all(self, *, patience: float = 90) -> tuple[list[tuple[int, str]], float]:
+    def run_all(self, *, patience: float = 300) -> tuple[list[tuple[int, str]], float]:
         """Run all cells to the end; gives what went wrong, [(cell, text), ...], and the seconds it took."""
         start = time.monotonic()
         # The braces keep the promise from being waited for: it would have no time limit.
@@ -69,7 +74,7 @@ class Notebook:
         self.page.screenshot(path=self.pictures / f"{self.name}-{what}.png")
 
     def output(self, cell: int) -> Locator:
-        """What the cell with this number, counted from 0, has put out."""
+        """What the cell of this number, counted from 0, has put out."""
         return self.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{cell}'] .jp-Cell-outputArea")
 
     def watch(self, picture: Locator) -> None:

@@ -7,8 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
 from kd_teach import plots
+from kd_teach.plots import style
 
 CLASSES = ("cat", "dog", "ship", "truck")
 LOGITS = torch.tensor([5.0, 3.0, -1.0, -2.0])
@@ -58,6 +60,21 @@ def test_log_axis_shows_the_smallest_bar():
     assert plots.soft_targets([1000.0, 0.0], ("a", "b"), log=True).get_xlim()[0] > 0
 
 
+def test_networks_side_by_side_at_one_temperature():
+    student = torch.tensor([0.0, 1.0, 2.0, 9.0])
+    ax = plots.soft_targets_by_network({"teacher": LOGITS, "alone": student}, CLASSES, temperature=2, label=1)
+    assert [bars.get_label() for bars in ax.containers] == ["teacher", "alone"]
+    for bars, logits in zip(ax.containers, (LOGITS, student), strict=True):
+        assert [bar.get_width() for bar in bars] == pytest.approx((logits / 2).softmax(0).tolist())
+    assert [to_hex(bars[0].get_facecolor()).upper() for bars in ax.containers] == [style.TEACHER, style.ALONE]
+    assert "T = 2" in ax.get_title() and names(ax)[1] == "dog (true)"
+
+
+def test_networks_show_the_classes_that_any_of_them_finds_likely():
+    few = plots.soft_targets_by_network({"teacher": LOGITS, "alone": LOGITS.flip(0) - 50}, CLASSES, top=2)
+    assert names(few) == ["cat", "truck"]  # not by bare logits: only their differences count
+
+
 def test_card_puts_the_picture_beside_the_bars():
     image = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(3, 4, 4)
     figure = plots.soft_target_card(image, LOGITS, CLASSES, label=0, temperatures=(2,))
@@ -88,6 +105,9 @@ IMAGE = torch.zeros(3, 4, 4, dtype=torch.uint8)
         (lambda: plots.soft_targets(LOGITS, CLASSES, temperatures=()), "at least one"),
         (lambda: plots.soft_targets(LOGITS, CLASSES, label=4), "label is 4"),
         (lambda: plots.soft_targets(LOGITS, CLASSES, top=0), "top is 0"),
+        (lambda: plots.soft_targets_by_network({}, CLASSES), "No networks"),
+        (lambda: plots.soft_targets_by_network({"t": LOGITS, "s": LOGITS[:3]}, CLASSES), "with s for 3 classes"),
+        (lambda: plots.soft_targets_by_network({"t": LOGITS}, CLASSES, temperature=0), "temperature is 0"),
         (lambda: plots.soft_target_card(IMAGE[:1], LOGITS, CLASSES), r"\(1, 4, 4\); expected uint8"),
         (lambda: plots.soft_target_card(IMAGE.float(), LOGITS, CLASSES), "float64"),
         (lambda: plots.soft_target_card(IMAGE, LOGITS, CLASSES, label=9), "label is 9"),

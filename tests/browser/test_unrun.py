@@ -1,0 +1,26 @@
+"""A notebook that has outputs but was never run here, as after a clone, shows pictures where the widgets would be."""
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from kd_teach.widgets.kd import kd_widget
+from tests.browser.notebook import KERNEL
+from tools.run_notebooks import clean
+
+
+def test_unrun_page_shows_the_static_panel(opened, folder):
+    shown = new_output("execute_result", kd_widget()._repr_mimebundle_(), execution_count=1)
+    notebook = new_notebook(cells=[new_code_cell("kd_widget()", execution_count=1, outputs=[shown])], metadata=KERNEL)
+    clean(notebook)
+    nbformat.write(notebook, folder / "unrun.ipynb")
+
+    notebook = opened("unrun")
+    picture = notebook.output(0).locator("img")
+    picture.wait_for()
+    notebook.screenshot("opened")
+    assert picture.get_attribute("src").startswith("data:image/png")
+    assert picture.evaluate("image => image.complete && image.naturalWidth") > 1000
+    assert picture.bounding_box()["width"] > 600
+    assert notebook.output(0).locator(".jupyter-widgets").count() == 0
+    assert notebook.complaints == []
+    notebook.close()

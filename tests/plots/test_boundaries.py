@@ -1,0 +1,131 @@
+"""Lines lie where neurons switch; the hinge and the shares are the numbers that were given."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex
+
+from kd_teach import plots
+from kd_teach.plots import style
+from kd_teach.toy2d import boundary_cost
+
+S = torch.arange(-60, 61) / 20  # with an exact 0
+POINTS = torch.tensor([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -2.0]])
+FAN = (torch.tensor([[1.0, 0.0], [1.0, 2.0]]), torch.tensor([-0.5, 0.4]))
+OTHER = (torch.tensor([[1.0, 0.0], [-1.0, -2.0]]), torch.tensor([-0.5, -0.4]))  # its second neuron is turned round
+
+
+def title(ax):
+    return ax.get_title() or ax.get_title(loc="left")
+
+
+def key(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize("fires", [True, False])
+def test_hinge_stands_beside_the_count_of_wrong_sides(fires):
+    hinge = boundary_cost(S, torch.full_like(S, 1.0 if fires else -1.0), margin=1.5)
+    ax = plots.side_loss(S, hinge, fires=fires, margin=1.5)
+    drawn, count, margin = ax.lines
+    assert drawn.get_ydata() == pytest.approx(hinge.numpy())
+    wrong = dict(zip(count.get_xdata().round(3), count.get_ydata(), strict=True))
+    expected = (1, 1, 0) if fires else (0, 0, 1)  # a neuron at 0 does not fire
+    assert (wrong[-1.0], wrong[0.0], wrong[1.0]) == expected
+    assert set(margin.get_xdata()) == {1.5 if fires else -1.5}
+    shaded = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert (shaded.x0, shaded.x1) == pytest.approx((-3, 0) if fires else (0, 3), abs=1e-6)
+    assert ("above" in title(ax)) is fires
+
+
+def test_report_shows_both_cases():
+    figure = plots.hinge_report(S, S * 0 + 2, S * 0 + 1, margin=1)
+    left, right = figure.axes
+    assert set(left.lines[0].get_ydata()) == {2} and set(right.lines[0].get_ydata()) == {1}
+    assert "fires" in title(left) and "silent" in title(right)
+
+
+def test_bars_are_percents_of_each_stage():
+    ax = plots.sign_agreement_bars({"student alone": [0.6, 0.5], "student distilled": torch.tensor([0.9, 0.75])})
+    assert [bar.get_height() for bar in ax.patches] == pytest.approx([60, 50, 90, 75])
+    assert to_hex(ax.patches[2].get_facecolor()).upper() == style.DISTILLED
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["stage 1", "stage 2"]
+    assert [text.get_text() for text in ax.texts] == ["60", "50", "90", "75"]
+    assert set(ax.lines[0].get_ydata()) == {50}
+
+
+def test_curves_by_network_and_stage():
+    ax = plots.sign_agreement_curves({"student alone": [[0.5, 0.4], [0.6, 0.5], [0.7, 0.6]], "other": [[0.1, 0.2]]})
+    assert key(ax) == ["student alone, stage 1", "student alone, stage 2", "other, stage 1", "other, stage 2"]
+    first, second, third, _ = ax.lines
+    assert list(first.get_xdata()) == [0, 1, 2] and first.get_ydata() == pytest.approx([50, 60, 70])
+    assert first.get_color() == second.get_color() == style.ALONE != third.get_color()
+    assert first.get_linestyle() == third.get_linestyle() != second.get_linestyle()
+
+
+def test_lines_are_where_neurons_switch():
+    ax = plots.activation_boundaries({"teacher": FAN}, POINTS)
+    (lines,) = ax.collections
+    for segment, weight, bias in zip(lines.get_segments(), *FAN, strict=True):
+        assert segment @ weight.numpy() + bias.item() == pytest.approx([0, 0], abs=1e-5)
+        (x0, y0), (x1, y1) = segment
+        assert max(abs(x1 - x0), abs(y1 - y0)) > 2 * ax.get_xlim()[1]  # it crosses the picture
+    assert not ax.images
+    assert to_hex(lines.get_colors()[0]).upper() == style.TEACHER
+
+
+def test_points_by_class():
+    ax = plots.activation_boundaries({"teacher": FAN}, POINTS, torch.tensor([0, 1, 1, 1]))
+    assert [line.get_xydata().tolist() for line in ax.lines] == [[[1, 1]], [[-1, 1], [-1, -1], [1, -2]]]
+
+
+def test_two_fans_darken_where_neurons_stand_on_different_sides():
+    ax = plots.activation_boundaries({"teacher": FAN, "student distilled": OTHER}, POINTS)
+    (plane,) = ax.images
+    assert set(np.unique(plane.get_array())) == {1}  # the second neuron, everywhere
+    assert key(ax) == ["teacher", "student distilled"]
+    moved = (FAN[0], FAN[1] - torch.tensor([1.0, 0.0]))  # the first neuron now switches at 1.5 instead of 0.5
+    plane = plots.activation_boundaries({"teacher": FAN, "student": moved}, POINTS).images[0].get_array()
+    axis = np.linspace(*ax.get_xlim(), plane.shape[1])
+    assert (plane == ((axis > 0.5) & (axis <= 1.5))).all()
+
+
+def test_report_counts_pairs_on_the_same_side():
+    figure = plots.boundaries_report(FAN, {"before": OTHER, "after": FAN}, POINTS)
+    assert [title(ax) for ax in figure.axes][1:] == ["50.0 % on the same side", "100.0 % on the same side"]
+    assert key(figure.axes[1]) == ["teacher", "before"]
+
+
+def test_draws_on_the_axes_passed_in():
+    panels = plt.subplots(1, 4)[1]
+    assert plots.side_loss(S, S**2, fires=True, ax=panels[0]) is panels[0]
+    assert plots.sign_agreement_bars({"a": [0.5]}, ax=panels[1]) is panels[1]
+    assert plots.sign_agreement_curves({"a": [[0.5]]}, ax=panels[2]) is panels[2]
+    assert plots.activation_boundaries({"teacher": FAN}, POINTS, ax=panels[3]) is panels[3]
+    assert len(plt.get_fignums()) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.side_loss(S, S[1:], fires=True), "120 values of the loss came with 121"),
+        (lambda: plots.side_loss(S, S, fires=True, margin=0), "margin is 0"),
+        (lambda: plots.hinge_report(S, S, S[1:]), "120 values"),
+        (lambda: plots.sign_agreement_bars({}), "No networks"),
+        (lambda: plots.sign_agreement_bars({"a": [55.0]}), "'a' holds .55"),
+        (lambda: plots.sign_agreement_bars({"a": [0.5], "b": [0.5, 0.6]}), "1, 2. stages"),
+        (lambda: plots.sign_agreement_curves({"a": [0.5]}), "expected \\(E, S\\)"),
+        (lambda: plots.sign_agreement_curves({"a": [[0.5] * 5]}), "5 stages"),
+        (lambda: plots.activation_boundaries({}, POINTS), "0 fans"),
+        (lambda: plots.activation_boundaries({"a": FAN}, POINTS[:, :1]), "points has shape"),
+        (lambda: plots.activation_boundaries({"a": FAN}, POINTS, torch.zeros(3)), "3 labels"),
+        (lambda: plots.activation_boundaries({"a": (FAN[0] * 0, FAN[1])}, POINTS), "no row zero"),
+        (lambda: plots.activation_boundaries({"a": FAN, "b": (FAN[0][:1], FAN[1][:1])}, POINTS), "2 and 1 neurons"),
+        (lambda: plots.boundaries_report(FAN, {"b": (FAN[0][:1], FAN[1][:1])}, POINTS), "2 and 1 neurons"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+    assert not plt.get_fignums()

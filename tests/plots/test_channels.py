@@ -1,0 +1,132 @@
+"""Channels stand in their order and colours; sigmas in theirs."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from kd_teach import plots
+from kd_teach.plots import style
+from kd_teach.plots.channels import DIVERGING, colour_scale
+
+
+@pytest.fixture
+def maps():
+    """Six channels of which channel c has the constant activation c + 1, but for a dead channel 2."""
+    maps = torch.arange(1.0, 7).view(6, 1, 1).expand(6, 4, 4).clone()
+    maps[2] = 0
+    return maps
+
+
+def titles(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def tile(ax, n):
+    """The colour in the middle of picture n."""
+    x, y = ax.texts[n].get_position()
+    return tuple(ax.images[0].get_array()[int(y) + 3, int(x)] / 255)
+
+
+def title(axes):
+    return axes.get_title() or axes.get_title(loc="left")
+
+
+def test_most_active_channels_come_first(maps):
+    ax = plots.channel_grid(maps, count=3)
+    assert titles(ax) == ["5", "4", "3"]
+    assert "3 of 6" in title(ax)
+
+
+def test_activity_is_the_size_not_the_sign(maps):
+    maps[0] = -10
+    assert titles(plots.channel_grid(maps))[:2] == ["0", "5"]
+
+
+def test_order_given_and_titles_follow_their_channels(maps):
+    assert titles(plots.channel_grid(maps, list("abcdef"))) == list("fedbac")
+    assert titles(plots.channel_grid(maps, list("abcdef"), sort=False, count=4)) == list("abcd")
+
+
+def test_all_channels_share_one_scale_from_zero(maps):
+    ax = plots.channel_grid(maps)
+    viridis = plt.colormaps[style.SEQUENTIAL]
+    assert tile(ax, 0) == pytest.approx(viridis(1.0)[:3], abs=0.01)
+    assert tile(ax, 1) == pytest.approx(viridis(5 / 6)[:3], abs=0.01)
+    assert tile(ax, 5) == pytest.approx(viridis(0.0)[:3], abs=0.01)  # the dead one
+
+
+def test_signed_maps_have_grey_at_zero(maps):
+    maps[0] = -3
+    ax = plots.channel_grid(maps, sort=False)
+    scale = plt.colormaps[DIVERGING]
+    assert tile(ax, 0) == pytest.approx(scale(0.25)[:3], abs=0.01)
+    assert tile(ax, 2) == pytest.approx(scale(0.5)[:3], abs=0.01)
+    assert tile(ax, 5) == pytest.approx(scale(1.0)[:3], abs=0.01)
+    assert colour_scale(maps.numpy()).get_clim() == (-6, 6)
+    assert colour_scale(np.zeros((1, 2, 2))).get_clim() == (0, 1)
+
+
+def test_report_shows_the_image_once_and_a_grid_per_network(maps):
+    image = torch.randint(0, 256, (3, 8, 8)).to(torch.uint8)
+    figure = plots.channel_report(image, {"teacher": maps, "student alone": maps[:2]}, count=4)
+    named = {title(ax): ax for ax in figure.axes if title(ax)}
+    assert list(named) == [
+        "The image",
+        "teacher: 4 of 6 channels, most active first",
+        "student alone: 2 of 2 channels, most active first",
+    ]
+    assert np.array_equal(named["The image"].images[0].get_array(), image.permute(1, 2, 0))
+
+
+def test_sigmas_are_roots_sorted_with_their_spreads():
+    ax = plots.channel_sigmas([4.0, 0.25, 1.0], spreads=[3.0, 0.6, 1.5])
+    assert [bar.get_height() for bar in ax.patches] == [0.5, 1, 2]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "0"]
+    assert list(ax.lines[0].get_ydata()) == pytest.approx([0.6, 1.5, 3.0])
+    assert not plots.channel_sigmas([4.0, 0.25]).lines
+
+
+def test_card_shows_both_ends(maps):
+    image = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    figure = plots.sigma_card([9, 1, 4, 16, 25, 36], maps, image=image, count=2)
+    (grid,) = [ax for ax in figure.axes if ax.texts]
+    assert titles(grid) == ["1: σ 1.00", "2: σ 2.00", "4: σ 5.00", "5: σ 6.00"]
+    viridis = plt.colormaps[style.SEQUENTIAL]
+    assert tile(grid, 0) == pytest.approx(viridis(2 / 6)[:3], abs=0.01)  # channel 1 has activation 2
+    assert tile(grid, 3) == pytest.approx(viridis(1.0)[:3], abs=0.01)
+    assert [label.get_text() for label in grid.get_yticklabels()] == ["surest", "least\nsure"]
+    assert "The image" in [title(ax) for ax in figure.axes]
+    figure.draw_without_rendering()
+    assert all(label.get_window_extent().x0 >= 0 for label in grid.get_yticklabels())
+
+
+def test_draws_on_the_axes_passed_in(maps):
+    left, right = plt.subplots(1, 2)[1]
+    assert plots.channel_grid(maps, ax=left) is left
+    assert plots.channel_sigmas([1.0], ax=right) is right
+    assert len(plt.get_fignums()) == 1
+
+
+IMAGE = torch.zeros(3, 8, 8, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: plots.channel_grid(f[0]), r"expected \(C, h, w\)"),
+        (lambda f: plots.channel_grid(f / 0), "NaN or infinite"),
+        (lambda f: plots.channel_grid(f, ["a"]), "1 titles came with 6 channels"),
+        (lambda f: plots.channel_grid(f, count=0), "count is 0"),
+        (lambda f: plots.channel_report(IMAGE, {}), "No maps"),
+        (lambda f: plots.channel_report(IMAGE, {"a": f[0]}), "maps of 'a'"),
+        (lambda f: plots.channel_report(IMAGE.float(), {"a": f}), "before normalisation"),
+        (lambda f: plots.channel_sigmas([1.0, 0.0]), "expected sigma"),
+        (lambda f: plots.channel_sigmas([1.0, 2.0], spreads=[1.0]), "spreads has shape"),
+        (lambda f: plots.sigma_card([1.0, 2.0], f), "2 variances came with 6 channels"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_no_empty_figure(call, message, maps):
+    with pytest.raises(ValueError, match=message):
+        call(maps)
+    assert not plt.get_fignums()

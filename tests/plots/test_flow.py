@@ -1,0 +1,91 @@
+"""Flow matrices of two networks share a scale per pair; over the epochs they come nearer."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from kd_teach import plots
+
+TEACHER = [torch.tensor([[4.0, 0.0], [1.0, 2.0]]), torch.tensor([[10.0, -3.0, 0.0]])]
+STUDENT = [torch.tensor([[1.0, 0.0], [1.0, 5.0]]), torch.tensor([[10.0, -3.0, 20.0]])]
+BOTH = {"teacher": TEACHER, "student alone": STUDENT}
+
+
+def test_zero_is_in_the_middle_of_the_colours():
+    heat = plots.flow_matrix(TEACHER[1]).images[0]
+    assert np.array_equal(heat.get_array(), TEACHER[1])
+    assert heat.get_clim() == (-10, 10)
+    assert plots.flow_matrix(TEACHER[0], limit=7).images[0].get_clim() == (-7, 7)
+    assert plots.flow_matrix(torch.zeros(2, 2)).images[0].get_clim() == (-1, 1)
+
+
+def test_axes_say_which_map_is_which():
+    ax = plots.flow_matrix(TEACHER[1], bar=False)
+    assert "first" in ax.get_ylabel()  # rows
+    assert "second" in ax.get_xlabel()
+    assert len(ax.figure.axes) == 1
+
+
+def test_report_has_teacher_student_difference_on_one_scale_per_pair():
+    figure = plots.flow_report(BOTH, ["stem → 1", "1 → 2"])
+    panels = np.array([ax for ax in figure.axes if ax.images and ax.get_label() != "<colorbar>"]).reshape(3, 2)
+    for column, (teacher, student) in enumerate(zip(TEACHER, STUDENT, strict=True)):
+        shown = [ax.images[0] for ax in panels[:, column]]
+        for image, matrix in zip(shown, (teacher, student, student - teacher), strict=True):
+            assert np.array_equal(image.get_array(), matrix)
+        assert [image.get_clim() for image in shown] == [((-5, 5), (-20, 20))[column]] * 3
+    assert [ax.get_ylabel() for ax in panels[:, 0]] == ["teacher", "student alone", "difference"]
+    assert [ax.get_title() for ax in panels[0]] == ["stem → 1\n2 × 2 channels", "1 → 2\n1 × 3 channels"]
+
+
+def test_history_shows_first_last_and_the_aim():
+    flows = [torch.full((2, 2), float(epoch)) for epoch in range(9)]
+    figure = plots.flow_history(flows, TEACHER[0], columns=3)
+    panels = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
+    assert [ax.get_title() for ax in panels] == ["epoch 0", "epoch 4", "epoch 8", "the aim"]
+    assert [ax.images[0].get_array()[0, 0] for ax in panels] == [0, 4, 8, 4]
+    assert {ax.images[0].get_clim() for ax in panels} == {(-8, 8)}
+
+
+def test_history_of_few_epochs_shows_each_once():
+    figure = plots.flow_history(TEACHER[:1], TEACHER[0], epochs=[3])
+    assert [ax.get_title() for ax in figure.axes][:2] == ["epoch 3", "the aim"]
+
+
+def test_distances_are_curves_on_a_log_axis():
+    ax = plots.flow_distances({"stem → 1": [4.0, 2.0, 1.0], "1 → 2": torch.tensor([9.0, 3.0, 1.0])})
+    assert ax.get_yscale() == "log"
+    assert ax.lines[1].get_xydata().tolist() == [[0, 9], [1, 3], [2, 1]]
+    assert [line.get_label() for line in ax.lines] == ["stem → 1", "1 → 2"]
+    assert plots.flow_distances({"a": [1.0, 2.0]}, epochs=[5, 6]).lines[0].get_xdata().tolist() == [5, 6]
+
+
+def test_draws_on_the_axes_passed_in():
+    _, axes = plt.subplots(1, 2)
+    assert plots.flow_matrix(TEACHER[0], ax=axes[0]) is axes[0]
+    assert plots.flow_distances({"a": [1.0]}, ax=axes[1]) is axes[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.flow_matrix(torch.zeros(1, 2, 2)), r"\(1, 2, 2\); expected \(m, n\)"),
+        (lambda: plots.flow_matrix(TEACHER[0], limit=0), "limit is 0"),
+        (lambda: plots.flow_matrix(TEACHER[0] / 0), "4 of 4 values|values that are NaN"),
+        (lambda: plots.flow_report({"teacher": TEACHER}), "1 networks; expected two"),
+        (lambda: plots.flow_report({"a": TEACHER, "b": STUDENT[:1]}), "'a' has 2 matrices, 'b' has 1"),
+        (lambda: plots.flow_report({"a": TEACHER, "b": STUDENT[::-1]}), r"\(2, 2\) and \(1, 3\); flows compare equal"),
+        (lambda: plots.flow_report(BOTH, ["one"]), "1 names came with 2 pairs"),
+        (lambda: plots.flow_history([], TEACHER[0]), "0 matrices"),
+        (lambda: plots.flow_history(TEACHER, TEACHER[0]), r"\(1, 3\), the target \(2, 2\)"),
+        (lambda: plots.flow_history(TEACHER[:1], TEACHER[0], columns=1), "1 columns"),
+        (lambda: plots.flow_distances({}), "at least one"),
+        (lambda: plots.flow_distances({"a": [1.0, 0.0]}), "from 0"),
+        (lambda: plots.flow_distances({"a": [1.0, 1.0], "b": [1.0]}), "1 values"),
+    ],
+)
+def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+    assert not plt.get_fignums()

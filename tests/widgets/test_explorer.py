@@ -1,0 +1,152 @@
+"""The helper behind all widgets: it draws again, shows errors, and leaves a picture where nothing can move."""
+
+import base64
+import io
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from PIL import Image
+
+from kd_teach.widgets import Explorer
+from kd_teach.widgets.explorer import DPI
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def draw(level, colour):
+    """A page `level` inches wide in one colour; level 3 fails."""
+    if level == 3:
+        raise ValueError("<b>three</b> & more")
+    return plt.figure(figsize=(level, 1), facecolor=colour)
+
+
+def explorer(static=({"level": 1}, {"level": 2, "colour": "blue"}), draw=draw) -> Explorer:
+    controls = {
+        "level": ipywidgets.IntSlider(1, min=1, max=4, description="How wide:"),
+        "colour": ipywidgets.Dropdown(options=["red", "blue"], description="colour"),
+    }
+    return Explorer(draw, controls, static=static)
+
+
+def opened(png: bytes) -> np.ndarray:
+    """The pixels (H, W, 3) of a PNG."""
+    picture = Image.open(io.BytesIO(png))
+    assert picture.format == "PNG"
+    return np.asarray(picture.convert("RGB"))
+
+
+def colour_at(pixels: np.ndarray, column: int) -> tuple[int, ...]:
+    return tuple(pixels[pixels.shape[0] // 2, column].tolist())
+
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def test_controls_stand_above_the_picture_of_their_first_values():
+    shown = explorer()
+    assert shown.children == (*shown.controls.values(), shown.image, shown.message)
+    assert opened(shown.image.value).shape == (DPI, DPI, 3)
+    assert colour_at(opened(shown.image.value), 0) == RED
+    assert shown.message.value == ""
+
+
+def test_every_control_draws_again():
+    shown = explorer()
+    shown.controls["level"].value = 2
+    assert opened(shown.image.value).shape == (DPI, 2 * DPI, 3)
+    shown.controls["colour"].value = "blue"
+    assert opened(shown.image.value).shape == (DPI, 2 * DPI, 3)
+    assert colour_at(opened(shown.image.value), 0) == BLUE
+
+
+def test_a_change_draws_once():
+    levels = []
+
+    def count(level, colour):
+        levels.append(level)
+        return draw(level, colour)
+
+    shown = explorer(draw=count)
+    shown.controls["level"].value = 4
+    shown.controls["level"].value = 4  # no change
+    shown.controls["level"].description = "Wide:"  # nor is this one that the picture shows
+    assert levels == [1, 4]
+
+
+def test_error_is_shown_as_text_and_goes_with_the_next_good_picture():
+    shown = explorer()
+    before = shown.image.value
+    shown.controls["level"].value = 3
+    assert "ValueError: &lt;b&gt;three&lt;/b&gt; &amp; more" in shown.message.value
+    assert "draw: raise ValueError(" in shown.message.value
+    assert "<b>" not in shown.message.value
+    assert shown.image.value == before
+    shown.controls["level"].value = 2
+    assert shown.message.value == ""
+    assert shown.image.value != before
+
+
+def test_error_in_the_first_picture_is_shown_too():
+    shown = explorer(draw=lambda level, colour: 1 / 0)
+    assert "ZeroDivisionError" in shown.message.value
+
+
+def test_panel_sets_the_settings_side_by_side():
+    shown = explorer()
+    shown.controls["level"].value, shown.controls["colour"].value = 4, "blue"  # moves the picture, not the panel
+    panel = opened(shown.panel())
+    assert panel.shape == (DPI, 3 * DPI, 3)
+    assert [colour_at(panel, column) for column in (0, DPI - 1, DPI, 3 * DPI - 1)] == [RED, RED, BLUE, BLUE]
+    assert shown.controls["level"].value == 4
+
+
+def test_panel_is_as_high_as_its_highest_part_and_white_below_the_others():
+    shown = explorer(draw=lambda level, colour: plt.figure(figsize=(1, level), facecolor=colour))
+    panel = opened(shown.panel())
+    assert panel.shape == (2 * DPI, 2 * DPI, 3)
+    assert panel[-1, 0].tolist() == [255, 255, 255]
+    assert tuple(panel[-1, -1].tolist()) == BLUE
+
+
+def test_mimebundle_has_the_widget_the_picture_and_a_text():
+    shown = explorer()
+    data = shown._repr_mimebundle_()
+    assert set(data) == {WIDGET, "image/png", "text/plain"}
+    assert data[WIDGET]["model_id"] == shown.model_id
+    assert base64.b64decode(data["image/png"]) == shown.panel()
+    assert "How wide, colour" in data["text/plain"]
+
+
+def test_exported_html_holds_the_panel():
+    """As committed: with outputs, without the state of the widgets."""
+    data = explorer()._repr_mimebundle_()
+    shown = new_output("execute_result", data, execution_count=1)
+    notebook = new_notebook(cells=[new_code_cell("explorer()", outputs=[shown], execution_count=1)])
+    nbformat.validate(notebook)
+    body, _ = HTMLExporter().from_notebook_node(notebook)
+    assert f'src="data:image/png;base64,{data["image/png"]}"' in body
+    assert data[WIDGET]["model_id"] not in body
+
+
+@pytest.mark.parametrize(
+    ("static", "complaint"),
+    [
+        ([], "static is empty"),
+        ([{"level": 1}, {"levle": 2}], r"static sets \['levle'\]; the controls are \['colour', 'level'\]"),
+    ],
+)
+def test_static_settings_that_would_show_nothing_are_refused(static, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        explorer(static=static)
+
+
+def test_no_figure_stays_open():
+    shown = explorer()
+    shown.controls["level"].value = 2
+    shown._repr_mimebundle_()
+    assert plt.get_fignums() == []
