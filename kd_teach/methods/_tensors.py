@@ -23,7 +23,7 @@ def in_full_precision(forward: Callable) -> Callable:
 
     A Gram entry of a stage of 16,384 numbers of size 2 is 65,536: beyond float16, and bfloat16 keeps three digits.
 
-    If a value is not finite, a NaN in a tap is named in a NotFiniteError; searching them beforehand would read every map
+    If a value is not finite, a NaN in a tap is named in a NotFiniteError; a search beforehand would read every map
     once more. On the CPU only: elsewhere a look at the value would wait for the device in every step, and
     `kd_teach.train` watches the terms anyway.
     """

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 import matplotlib.pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -43,7 +44,9 @@ class Explorer(ipywidgets.VBox):
             raise ValueError(f"static sets {sorted(unknown)}; the controls are {sorted(controls)}.")
         self.draw, self.controls, self.static = draw, dict(controls), list(static)
         self.start = {name: control.value for name, control in controls.items()}
-        self.image = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+        self.image = ipywidgets.Image(
+            format="png", layout={"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
+        )
         self.message = ipywidgets.HTML()
         super().__init__([*controls.values(), self.image, self.message])
         for control in controls.values():
@@ -52,10 +55,13 @@ class Explorer(ipywidgets.VBox):
 
     def redraw(self) -> None:
         """Draw with the present values."""
+        open_before = set(plt.get_fignums())
         try:
             self.image.value = png(self.draw(**{name: control.value for name, control in self.controls.items()}))
             self.message.value = ""
         except Exception as error:  # whatever it is, the reader must see it: callbacks have no cell to print it in
+            for number in set(plt.get_fignums()) - open_before:  # begun and abandoned: the next cell would show it
+                plt.close(number)
             where = traceback.extract_tb(error.__traceback__)[-1]
             shown = f"{type(error).__name__}: {error}\n{where.name}: {where.line}"
             self.message.value = f"<pre style='color: firebrick'>{html.escape(shown)}</pre>"
@@ -87,6 +93,7 @@ class Explorer(ipywidgets.VBox):
 def png(figure: Figure) -> bytes:
     """The figure as a PNG; it is closed, so that the inline backend does not show it a second time."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DPI)
+    figure.set_dpi(DPI)
+    FigureCanvasAgg(figure).print_png(file)  # savefig would lay out and draw it twice
     plt.close(figure)
     return file.getvalue()

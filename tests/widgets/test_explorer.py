@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 from kd_teach.widgets import Explorer
-from kd_teach.widgets.explorer import DPI
+from kd_teach.widgets.explorer import DPI, WIDEST
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -113,6 +113,13 @@ def test_panel_is_as_high_as_its_highest_part_and_white_below_the_others():
     assert tuple(panel[-1, -1].tolist()) == BLUE
 
 
+def test_panel_too_wide_to_read_is_stacked():
+    shown = explorer(draw=lambda level, colour: plt.figure(figsize=(WIDEST / DPI / 2 + 1, level), facecolor=colour))
+    panel = opened(shown.panel())
+    assert panel.shape == (3 * DPI, WIDEST // 2 + DPI, 3)
+    assert [tuple(panel[row, 0].tolist()) for row in (0, DPI - 1, DPI, 3 * DPI - 1)] == [RED, RED, BLUE, BLUE]
+
+
 def test_mimebundle_has_the_widget_the_picture_and_a_text():
     shown = explorer()
     data = shown._repr_mimebundle_()
@@ -149,4 +156,14 @@ def test_no_figure_stays_open():
     shown = explorer()
     shown.controls["level"].value = 2
     shown._repr_mimebundle_()
+    assert plt.get_fignums() == []
+
+
+def test_a_figure_begun_before_an_error_does_not_stay_open():
+    def draw(level):
+        plt.subplots()
+        raise ValueError("after the figure")
+
+    explorer = Explorer(draw, {"level": ipywidgets.IntSlider(description="level")}, static=[{}])
+    assert "after the figure" in explorer.message.value
     assert plt.get_fignums() == []
