@@ -14,6 +14,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 DPI = 90  # of the live picture: small enough to be drawn and sent within 150 ms
@@ -44,6 +45,7 @@ class Explorer(ipywidgets.VBox):
             raise ValueError(f"static sets {sorted(unknown)}; the controls are {sorted(controls)}.")
         self.draw, self.controls, self.static = draw, dict(controls), list(static)
         self.start = {name: control.value for name, control in controls.items()}
+        self._places: list[Bbox] = []
         self.image = ipywidgets.Image(
             format="png", layout={"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
         )
@@ -57,7 +59,10 @@ class Explorer(ipywidgets.VBox):
         """Draw with the present values."""
         open_before = set(plt.get_fignums())
         try:
-            self.image.value = png(self.draw(**{name: control.value for name, control in self.controls.items()}))
+            figure = self.draw(**{name: control.value for name, control in self.controls.items()})
+            self._place(figure)
+            self.image.value = png(figure)
+            self._places = [ax.get_position() for ax in figure.axes]
             self.message.value = ""
         except Exception as error:  # whatever it is, the reader must see it: callbacks have no cell to print it in
             for number in set(plt.get_fignums()) - open_before:  # begun and abandoned: the next cell would show it
@@ -65,6 +70,13 @@ class Explorer(ipywidgets.VBox):
             where = traceback.extract_tb(error.__traceback__)[-1]
             shown = f"{type(error).__name__}: {error}\n{where.name}: {where.line}"
             self.message.value = f"<pre style='color: firebrick'>{html.escape(shown)}</pre>"
+
+    def _place(self, figure: Figure) -> None:
+        """Put the axes where the last picture had them: finding the best places takes half of the time of a redraw."""
+        if len(figure.axes) == len(self._places):
+            figure.set_layout_engine("none")
+            for ax, place in zip(figure.axes, self._places, strict=True):
+                ax.set_position(place)
 
     def panel(self) -> bytes:
         """The static settings side by side as a PNG, or one below the other where that would be too wide to read."""

@@ -167,3 +167,18 @@ def test_a_figure_begun_before_an_error_does_not_stay_open():
     explorer = Explorer(draw, {"level": ipywidgets.IntSlider(description="level")}, static=[{}])
     assert "after the figure" in explorer.message.value
     assert plt.get_fignums() == []
+
+
+def test_later_pictures_keep_the_places_of_the_first():
+    places = []
+
+    def draw(level):
+        figure, axes = plt.subplots(1, 2, layout="constrained")
+        axes[0].set_ylabel("long\n" * level)
+        places.append(axes)
+        return figure
+
+    explorer = Explorer(draw, {"level": ipywidgets.IntSlider(1, description="level")}, static=[{}])
+    explorer.controls["level"].value = 4
+    first, second = ([ax.get_position().bounds for ax in axes] for axes in places)
+    assert first == second and first[0][0] > 0.08  # laid out once, with room for the label
