@@ -318,12 +318,12 @@ PICTURES = (
 
 
 def save(picture, file: Path) -> int:
-    """Save a Figure, or the figure of an Axes, as a PNG of 256 colours; the bytes it takes."""
+    """Save a Figure, or the figure of an Axes, as a PNG; the bytes it takes."""
     figure = getattr(picture, "figure", picture)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     plt.close(figure)
-    Image.open(buffer).convert("RGB").quantize(256).save(file, optimize=True)
+    Image.open(buffer).convert("RGB").save(file, optimize=True)
     return file.stat().st_size
 
 

@@ -104,7 +104,7 @@ class HintLoss(nn.Module):
 
 
 def half_square_per_sample(guess: Tensor, hint: Tensor) -> Tensor:
-    """1/N sum_n 1/2 ||hint[n] - guess[n]||^2, equation 3 of the paper."""
+    """1/N sum_n 1/2 ||hint[n] - guess[n]||^2, the loss of the paper's first stage."""
     return 0.5 * F.mse_loss(guess, hint, reduction="sum") / len(hint)
 
 

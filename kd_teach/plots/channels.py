@@ -118,7 +118,7 @@ def channel_sigmas(variances: Numbers, *, spreads: Numbers | None = None, ax: Ax
             raise ValueError(f"spreads has shape {spreads.shape}; expected {sigmas.shape} numbers of at least 0.")
     ax = style.axes(ax, figsize=(WIDTH, 3))
     places = np.arange(len(sigmas))
-    ax.bar(places, sigmas[order], color=style.OTHERS[2], label="learnt σ")
+    ax.bar(places, sigmas[order], color=style.OTHERS[2], label="σ")
     if spreads is not None:
         ax.plot(places, spreads[order], "_", color=style.INK, markeredgewidth=2, label="spread of the channel itself")
         ax.legend(loc="upper left")
@@ -172,7 +172,9 @@ def label_rows(ax: Axes, names: Sequence[str]) -> None:
     ax.spines[:].set_visible(False)
     height = ax.images[0].get_size()[0]
     step = height / len(names)
-    ax.set_yticks(np.arange(len(names)) * step + 0.6 * step, names, weight="bold")  # lower, as titles stand above
+    ax.set_yticks(
+        np.arange(len(names)) * step + 0.6 * step, names, weight="bold", fontsize=7.5
+    )  # lower, as titles stand above
     ax.set_xticks([])
     ax.tick_params(length=0)
 
