@@ -1,0 +1,115 @@
+"""What an exercise is: data. The checker (`checking.py`) reads it, the notebooks and the classroom pack print it."""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Case = tuple[Any, ...]  # the arguments of one call
+
+PREFIX = "my_"  # the learner's function is called so, lest it hide the library's own
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A function to write.
+
+    The reference is the solution as a learner would write it: it uses `torch`, `F`, `nn` and `math` and nothing else,
+    has no type hints, and its source is what `solution` shows.
+
+    Args:
+        name: "kd.loss": the notebook's method, a dot, the thing to write.
+        prompt: what the function returns, with shapes; becomes the stub's docstring.
+        reference: the right answer.
+        cases: makes the inputs, a list of argument tuples in float32. Two or more, so that chance agrees with no
+            mistake: other batch sizes, unequal sizes of student and teacher where the method allows them.
+        mistakes: what a wrong program computes, under the hint that its author needs. The hint names the mistake and
+            what to do; it does not print the answer.
+        hints: steps towards the solution, one more each time that `hint` is called.
+        detached: arguments of the teacher; a solution through which gradient reaches them is refused.
+        also_right: other programs that are right (another reduction order, a transposed but equal form); for the
+            tests, which feed them all to the checker.
+        gradient: compare the gradients too. False where a right answer need not be differentiable.
+        stars: 1 understanding, 2 code, 3 needs thought.
+        seconds: a submission that runs longer is stopped.
+    """
+
+    name: str
+    prompt: str
+    reference: Callable
+    cases: Callable[[], Sequence[Case]]
+    mistakes: Mapping[str, Callable]
+    hints: Sequence[str]
+    detached: tuple[str, ...] = ()
+    also_right: Mapping[str, Callable] = field(default_factory=dict)
+    gradient: bool = True
+    stars: int = 2
+    seconds: float = 20.0
+    rtol: float = 1e-4
+
+    @property
+    def variable(self) -> str:
+        """The name of the function that the learner writes."""
+        return PREFIX + self.reference.__name__
+
+    @property
+    def signature(self) -> str:
+        """The head of the function that the learner writes: "my_kd_loss(z_s, z_t, T)"."""
+        return self.variable + str(inspect.signature(self.reference))
+
+    def stub(self) -> str:
+        """The cell that a learner starts from; it runs, and counts as not attempted."""
+        return self._head() + "    return None  # your code"
+
+    def solution(self) -> str:
+        """The reference as the learner would have written it, under the stub's name and docstring."""
+        return self._head() + textwrap.indent("\n".join(self.body()), "    ")
+
+    def body(self) -> list[str]:
+        """The lines of the reference below its head, without its docstring and indentation."""
+        lines = textwrap.dedent(inspect.getsource(self.reference)).splitlines()
+        after_head = next(i for i, line in enumerate(lines) if line.rstrip().endswith(":")) + 1
+        return textwrap.dedent("\n".join(lines[after_head:])).splitlines()
+
+    def _head(self) -> str:
+        lines = [line for part in self.prompt.splitlines() for line in textwrap.wrap(part, width=100) or [""]]
+        prompt = "\n    ".join(lines) if len(lines) == 1 else "\n    ".join([*lines, ""])
+        return f'def {self.signature}:\n    """{prompt}"""\n'
+
+
+@dataclass(frozen=True)
+class Question:
+    """A value to find: a number, a word, or a set of words.
+
+    Args:
+        name: "kd.limit".
+        prompt: the question, with the form of the answer.
+        answer: computes the right value, so that no number stands here unproved.
+        wrong: values that a known error of thought leads to, under the hint that helps.
+        hints: steps towards the answer.
+        explanation: why; what `solution` shows below the answer.
+        rtol: how exact a number must be.
+    """
+
+    name: str
+    prompt: str
+    answer: Callable[[], Any]
+    wrong: Mapping[str, Any]
+    hints: Sequence[str]
+    explanation: str
+    stars: int = 1
+    rtol: float = 1e-2
+
+    @property
+    def variable(self) -> str:
+        """The name under which the learner hands in the answer."""
+        return PREFIX + self.name.partition(".")[2]
+
+    def stub(self) -> str:
+        """The cell that a learner starts from; it runs, and counts as not attempted."""
+        return f"{self.variable} = None  # your answer"
+
+    def solution(self) -> str:
+        """The answer and why."""
+        return f"{self.variable} = {self.answer()!r}\n\n{self.explanation}"
