@@ -43,9 +43,9 @@ def load_checkpoint(path: Path, run, settings) -> dict:
     state = torch.load(path, weights_only=True, map_location=next(run.student.parameters()).device)
     now = comparable(settings)
     different = [
-        f"{key}: {state['settings'].get(key)} then, {now[key]} now"
-        for key in now
-        if state["settings"].get(key) != now[key]
+        f"{key}: {state['settings'].get(key)} then, {now.get(key)} now"
+        for key in dict.fromkeys([*now, *state["settings"]])
+        if state["settings"].get(key) != now.get(key)
     ]
     if different:
         raise ValueError(
@@ -65,4 +65,4 @@ def load_checkpoint(path: Path, run, settings) -> dict:
 
 def comparable(settings) -> dict:
     """Settings that must be the same when a run goes on; where it is computed may change."""
-    return {key: value for key, value in asdict(settings).items() if key not in ("device", "compile", "tf32")}
+    return {key: value for key, value in settings.described().items() if key not in ("device", "compile", "tf32")}

@@ -1,4 +1,4 @@
-"""The command line: `kd-teach demo | distill | train | methods | describe | legality | models | teachers | bench`."""
+"""The command line, `kd-teach`: distil, compare, describe, teach a class; `kd-teach --help` lists the commands."""
 
 import time
 from enum import StrEnum
@@ -161,6 +161,132 @@ def distill(
 
 
 @app.command()
+def study(
+    grid: Annotated[str | None, typer.Argument(help="A TOML file, or a shipped study; left out: the flags.")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="May be repeated; also alone, label_smoothing, all.")] = None,
+    pair: Annotated[list[str] | None, typer.Option(help="TEACHER:STUDENT; may be repeated.")] = None,
+    data: DataName = "shapes10",
+    budget: Annotated[str, typer.Option(help="smoke, lesson or full.")] = "lesson",
+    samples: Samples = None,
+    val: Val = None,
+    epochs: Annotated[int | None, typer.Option(help="The budget's if left out.")] = None,
+    seeds: Annotated[int, typer.Option(help="How many: 0, 1, ...")] = 1,
+    with_kd: Annotated[float | None, typer.Option(help="Weight of a KD term beside every method.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The table, a CSV; the grid's own if left out.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(help="Folder of all run folders; the notebooks' cache if left out.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes here, one thread each; 1 uses all threads.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="PyTorch's threads in each process.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of a Dask scheduler whose workers are to do it: tcp://…")] = None,
+    resources: Annotated[list[str] | None, typer.Option(help="Of a Dask worker that a run takes: GPU=0.25.")] = None,
+    retries: Annotated[int, typer.Option(help="How often a run is tried again after its worker died.")] = 2,
+    show: Annotated[bool, typer.Option("--show", help="List the runs, and start none.")] = False,
+) -> None:
+    """Run methods x pairs x seeds x budgets; what is there already is not run again. Fails if any run did."""
+    from kd_teach.study import flag_study, load_study, run_study
+    from kd_teach.study.cluster import read_resources
+
+    flags = {"methods": method, "pairs": pair, "data": data, "seeds": seeds, "with_kd": with_kd}
+    size = {"like": budget, "samples": samples, "val": val, "epochs": epochs}
+    asked = load_study(grid) if grid else flag_study(flags, size)
+    if show:
+        for cell in asked.cells:
+            print(cell)
+        print(f"{len(asked.cells)} runs.")
+        return
+    report = run_study(
+        asked,
+        out=out,
+        runs=runs,
+        workers=workers,
+        threads=threads,
+        address=address,
+        resources=read_resources(resources or []),
+        retries=retries,
+    )
+    print(report)
+    if report.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def paper(
+    pair: Annotated[str, typer.Argument(help="teacher-student, as in resnet56-resnet20; a wrong one lists all.")],
+    estimate_only: Annotated[bool, typer.Option("--estimate", help="Print the GPU hours, and start nothing.")] = False,
+    try_only: Annotated[bool, typer.Option("--dry-run", help="One step of every student on noise, no more.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes here, one thread each; 1 uses all threads.")] = 1,
+    address: Annotated[str | None, typer.Option(help="Of a Dask scheduler whose workers are to do it: tcp://…")] = None,
+    resources: Annotated[list[str] | None, typer.Option(help="Of a Dask worker that a run takes: GPU=0.25.")] = None,
+    download: Download = False,
+) -> None:
+    """The known CIFAR-100 table at full scale: GPU hours, teacher, students, and the gap to what was reported."""
+    from kd_teach import load_data
+    from kd_teach.study import load_study, run_study
+    from kd_teach.study.analysis import read_study
+    from kd_teach.study.cluster import read_resources
+    from kd_teach.study.estimates import estimate
+    from kd_teach.study.papers import PREFIX, against_published, dry_run, load_paper, train_teacher
+
+    asked = load_paper(pair)
+    if try_only:
+        for trial in dry_run(asked):
+            print(f"{trial.method:8} {trial.variant:13} loss {trial.loss:.4f}  {trial.seconds_per_step:.2f} s per step")
+        return
+    print(estimate(asked), flush=True)
+    if estimate_only:
+        return
+    teacher = train_teacher(asked, load_data("cifar100", val=0, download=download), on_epoch=print_epoch)
+    if not teacher.complete:
+        raise KeyboardInterrupt
+    done = run_study(
+        load_study(PREFIX + pair),
+        runs=asked.teacher_folder.parents[1] / "runs",
+        workers=workers,
+        address=address,
+        resources=read_resources(resources or []),
+    )
+    print(done)
+    gaps = against_published(read_study(done.table), asked, teacher_accuracy=teacher.test_accuracy)
+    print(gaps.to_string(float_format="{:+.2f}".format, na_rep="–"))
+    if done.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def classroom(
+    out: Annotated[Path, typer.Argument(help="A folder that is not there yet, or is empty.")],
+    notebook: Annotated[
+        list[str] | None, typer.Option(help="kd, at, ..., as in 01_kd; may be repeated; all if left out.")
+    ] = None,
+    points: Annotated[int, typer.Option(help="For each star of an exercise.")] = 2,
+) -> None:
+    """For teachers: notebooks for pupils and instructors, assignments for nbgrader, and how to use them."""
+    from kd_teach.classroom import write_classroom
+
+    written = write_classroom(out, topics=notebook, points=points)
+    print(f"{len(written)} files in {out}; begin with {out / 'README.md'}.")
+
+
+@app.command()
+def pack(
+    out: Annotated[Path, typer.Argument(help="The folder; an unfinished one is finished.")],
+    no_torch: Annotated[bool, typer.Option("--no-torch", help="Leave PyTorch out: it is large.")] = False,
+    data: Annotated[Path | None, typer.Option(help="A data set to take along, as data/cifar10.")] = None,
+    verify_only: Annotated[bool, typer.Option("--verify", help="Only check a folder against its manifest.")] = False,
+) -> None:
+    """For a room without Wi-Fi: wheels, notebooks and data in one folder, with the commands to install them."""
+    from kd_teach.classroom.offline import pack, verify
+
+    if not verify_only:
+        pack(out, torch=not no_torch, data=data)
+    if problems := verify(out):
+        print(*problems, f"Run kd-teach pack {out} again to mend it.", sep="\n")
+        raise typer.Exit(1)
+    print(f"{out} is complete; {out / 'INSTALL.md'} says how to install from it.")
+
+
+@app.command()
 def methods() -> None:
     """List the methods with their papers and variants."""
     from kd_teach import get_recipe, list_methods
@@ -232,7 +358,7 @@ def main() -> None:
     """Run the command line; a mistake of the caller's ends in one line, not in a traceback."""
     try:
         app()
-    except (ValueError, TypeError, FileNotFoundError, FileExistsError, FloatingPointError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
         raise SystemExit(f"kd-teach: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit("kd-teach: stopped.") from None

@@ -23,10 +23,15 @@ class Alone:
     Args:
         student: a network that answers with `Features`.
         data: what it will be trained on; a student for another number of classes is refused here.
+        label_smoothing: share of the target, 0..1, spread evenly over all classes: soft targets without a teacher.
+            Source: Szegedy et al., Rethinking the Inception Architecture, CVPR 2016. https://arxiv.org/abs/1512.00567
     """
 
-    def __init__(self, student: nn.Module, data: Data) -> None:
+    def __init__(self, student: nn.Module, data: Data, *, label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {label_smoothing}; expected a share of at least 0 and below 1.")
         check_classes("student", dry_run(student, data), data)
+        self.label_smoothing = label_smoothing
         self.student = student
         self.teacher = None
         self.loss = nn.Module()
@@ -36,7 +41,7 @@ class Alone:
         return [Phase("alone", [self.student], self._task, {"task": 1.0}, teacher_runs=False)]
 
     def _task(self, s: Features, t: None, batch: Batch) -> Terms:
-        return {"task": F.cross_entropy(s.logits, batch.labels)}
+        return {"task": F.cross_entropy(s.logits, batch.labels, label_smoothing=self.label_smoothing)}
 
 
 class Distiller:

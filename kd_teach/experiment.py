@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -82,6 +81,7 @@ def train_alone(
     *,
     data: str | Path | Data,
     samples: int | None = None,
+    label_smoothing: float = 0.0,
     out: str | Path | None = None,
     resume: bool = False,
     cache: str | Path | None = None,
@@ -90,14 +90,17 @@ def train_alone(
 ) -> Result:
     """Train a network on the labels only: the control of every comparison, and how teachers are made.
 
-    Arguments and result as for `distill`.
+    `label_smoothing` is the share of every target that is spread evenly over all classes: the control that asks
+    whether soft targets help when no teacher made them. Other arguments and the result are as for `distill`.
     """
     settings = Settings(**settings)
     data = _data(data, samples, settings.seed)
     student_name, student = _student(student, data, settings.seed)
-    return _carry_out(
-        Alone(student, data), {"method": None, "model": student_name}, data, settings, out, resume, cache, on_epoch
-    )
+    run = Alone(student, data, label_smoothing=label_smoothing)
+    what = {"method": None, "model": student_name}
+    if label_smoothing:  # named only where there is some, so that plain runs are found under the hash they always had
+        what["label_smoothing"] = label_smoothing
+    return _carry_out(run, what, data, settings, out, resume, cache, on_epoch)
 
 
 def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
@@ -108,7 +111,7 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
         "data": data.name,
         "samples": len(data.train),
         "data_fingerprint": data.fingerprint(),
-        "settings": asdict(settings)
+        "settings": settings.described()
         | {
             "device": pick_device(settings.device).type,
             "precision": pick_precision(settings.precision, settings.device),

@@ -1,7 +1,7 @@
 """What a notebook trains on: one helper that turns a budget into data, teacher and epochs.
 
     KD_TEACH_BUDGET=smoke     a handful of images of shapes10: does every cell run? (the tests' choice)
-    KD_TEACH_BUDGET=lesson    10,000 images, 12 epochs: minutes per student on a laptop (the default)
+    KD_TEACH_BUDGET=lesson    10,000 images, 6 epochs: minutes per student on a laptop (the default)
     KD_TEACH_BUDGET=full      the whole data set and the papers' 240 epochs: for a GPU
     KD_TEACH_DATASET          "cifar10" or "shapes10"; left out, CIFAR-10 where it lies on this machine, else shapes10
 
@@ -18,6 +18,7 @@ from kd_teach.data import Data, load_data
 from kd_teach.data.cache import cache_dir
 from kd_teach.errors import unknown
 from kd_teach.experiment import distill, train_alone
+from kd_teach.lesson_weights import lesson_weight
 from kd_teach.runs import Result
 from kd_teach.teachers import load_teacher
 
@@ -33,7 +34,7 @@ class Budget:
 
 BUDGETS = {
     "smoke": Budget(samples=320, val=100, epochs=2),
-    "lesson": Budget(samples=10_000, val=2000, epochs=12),
+    "lesson": Budget(samples=10_000, val=2000, epochs=6),
     "full": Budget(samples=None, val=2000, epochs=240),
 }
 
@@ -56,8 +57,13 @@ class Lesson:
     def distill(self, method: str = "kd", *, seed: int = 0, **options) -> Result:
         """The student under the teacher; read from the cache if this very run was made before.
 
-        `options` are those of `Distiller`: variant, weight, task_weight, with_kd and the method's own.
+        `options` are those of `Distiller`: variant, weight, task_weight, with_kd and the method's own. Without a
+        weight, it is the one tuned for short trainings of that variant (`kd_teach.lesson_weights`), or the published
+        one where that variant was not tuned. The full budget keeps the published weights, which were made for it.
         """
+        if self.budget != "full" and isinstance(method, str) and "weight" not in options:
+            tuned = lesson_weight(method, options.get("variant"))
+            options |= {} if tuned is None else {"weight": tuned}
         return distill(
             method,
             student=self.student_name,

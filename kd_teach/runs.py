@@ -10,6 +10,7 @@ checkpoint.pt         only while the run is unfinished
 import hashlib
 import json
 import math
+import os
 import platform
 from pathlib import Path
 from typing import NamedTuple
@@ -87,8 +88,10 @@ def finish(folder: Path, student: nn.Module, history: pd.DataFrame, card: dict) 
 
 
 def write_card(folder: Path, card: dict) -> None:
-    """Write card.json."""
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    """Write card.json in one step: a cut leaves the old one or the new one, never half of it."""
+    unfinished = folder / f"card.json.{os.getpid()}"
+    unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    os.replace(unfinished, folder / "card.json")
 
 
 def environment() -> dict:

@@ -20,7 +20,7 @@ from kd_teach.data import Batch, Data, batches_per_epoch, training_batches
 from kd_teach.errors import NotFiniteError
 from kd_teach.evaluation import split_accuracy
 from kd_teach.interrupt import Interruptible
-from kd_teach.optimisation import Settings, make_optimizer, schedule, share_epochs
+from kd_teach.optimisation import Settings, epochs_of_phases, make_optimizer, rate_share
 from kd_teach.precision import autocast, pick_device, pick_precision
 from kd_teach.progress import bar
 from kd_teach.recipe import Phase
@@ -86,7 +86,7 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
     forward = torch.compile if settings.compile else (lambda module: module)
     networks = forward(run.student), forward(run.teacher) if run.teacher is not None else None
     phases = run.phases()
-    shares = share_epochs(phases, settings.epochs)
+    shares = epochs_of_phases(phases, settings)
     steps = batches_per_epoch(data, settings.batch_size)
 
     state = load_checkpoint(checkpoint, run, settings) if checkpoint and checkpoint.exists() else None
@@ -123,7 +123,7 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
                 for batch in shown:
                     progress = (epoch + step / steps) / epochs
                     try:
-                        terms = take_step(phase, networks, optimizer, batch, progress, settings)
+                        terms = take_step(phase, networks, optimizer, batch, progress, epochs, settings)
                     except NotFiniteError:  # the loss met NaN: better name the term and the step that it came from
                         check_finite(log, step, phase, epoch)
                         raise
@@ -161,11 +161,11 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
 
 
 def take_step(
-    phase: Phase, networks, optimizer, batch: Batch, progress: float, settings: Settings
+    phase: Phase, networks, optimizer, batch: Batch, progress: float, epochs: int, settings: Settings
 ) -> dict[str, Tensor]:
     """One forward pass of both networks, one backward pass, one step of the optimiser; the terms and their sum."""
     for group in optimizer.param_groups:
-        group["lr"] = settings.lr * phase.lr_scale * schedule(progress, settings.warmup)
+        group["lr"] = settings.lr * phase.lr_scale * rate_share(progress, epochs, settings)
     student, teacher = networks
     with autocast(batch.images.device, pick_precision(settings.precision, settings.device)):
         s = student(batch.images) if phase.student_runs else None

@@ -49,10 +49,19 @@ from kd_teach.plots.selectivity import (
     similar_regions_report,
 )
 from kd_teach.plots.similarities import kernel_curves, similarity_matrix, similarity_report
+from kd_teach.plots.studies import (
+    accuracy_against_cost,
+    difference_forest,
+    fall_against_gain,
+    rank_intervals,
+    weight_curve,
+    weight_report,
+)
 from kd_teach.plots.style import STYLE, use_style
 
 __all__ = [
     "STYLE",
+    "accuracy_against_cost",
     "accuracy_bars",
     "accuracy_curves",
     "activation_boundaries",
@@ -74,10 +83,12 @@ __all__ = [
     "confidence_histogram",
     "contrast_report",
     "cost_report",
+    "difference_forest",
     "distance_histogram",
     "embedding_map",
     "embedding_report",
     "factor_maps",
+    "fall_against_gain",
     "fit_regressor",
     "flow_distances",
     "flow_history",
@@ -108,6 +119,7 @@ __all__ = [
     "project_channels",
     "r_squared",
     "r_squared_bars",
+    "rank_intervals",
     "reconstructions",
     "relation_report",
     "reliability_diagram",
@@ -127,4 +139,6 @@ __all__ = [
     "training_curves",
     "training_report",
     "use_style",
+    "weight_curve",
+    "weight_report",
 ]

@@ -1,0 +1,64 @@
+"""The weights that the lessons train with: chosen on validation images by `kd-teach study tune`, kept as a table.
+
+The published weights were made for 240 epochs of CIFAR-100. In a lesson of a few epochs some of them drown the labels
+and some are not felt, so every method was tried at the same few multiples of its own. A weight holds for the variant it
+was tuned with: what two variants of a method publish is up to 5,000 times apart (CC).
+"""
+
+import csv
+import functools
+import tomllib
+from pathlib import Path
+
+from kd_teach.methods import get_recipe
+
+PACKAGE = Path(__file__).parent
+
+
+def results_folder() -> Path:
+    """Where the shipped tables lie: inside an installed package, or `data/results` of a checkout."""
+    installed = PACKAGE / "_results"
+    return installed if installed.is_dir() else PACKAGE.parent / "data" / "results"
+
+
+def studies_folder() -> Path:
+    """Where the shipped grids lie: inside an installed package, or `data/studies` of a checkout."""
+    installed = PACKAGE / "_studies"
+    return installed if installed.is_dir() else PACKAGE.parent / "data" / "studies"
+
+
+def lesson_weight(method: str, variant: str | None = None, path: Path | None = None) -> float | None:
+    """The weight tuned for a variant of a method; None where that variant was not tuned.
+
+    Args:
+        method: a name from `list_methods()`; ValueError for another.
+        variant: a name from the recipe's variants; None takes the first.
+        path: another table than the shipped `lesson_weights.csv`, with columns method, variant, weight and chosen.
+    """
+    variant = variant or first_variant(method)
+    return chosen_weights(path or results_folder() / "lesson_weights.csv").get((method, variant))
+
+
+def tuned_variant(method: str) -> str:
+    """The variant that `kd-teach study tune` tunes: the one that its grid names, else the method's first."""
+    return tuned_variants().get(method) or first_variant(method)
+
+
+def first_variant(method: str) -> str:
+    return next(iter(get_recipe(method).variants))
+
+
+@functools.cache
+def chosen_weights(path: Path) -> dict[tuple[str, str], float]:
+    """(method, variant) -> weight, of the rows that were chosen; empty when there is no table."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["chosen"] == "True"]
+    return {(row["method"], row["variant"]): float(row["weight"]) for row in rows}
+
+
+@functools.cache
+def tuned_variants() -> dict[str, str]:
+    """method -> variant, of the methods that are not tuned in their first."""
+    return tomllib.loads((studies_folder() / "tune.toml").read_text(encoding="utf-8")).get("variants", {})

@@ -1,0 +1,245 @@
+"""What a study found: differences with intervals, ranks, accuracy against cost, and how weights were chosen.
+
+The tables are those of `kd_teach.study`; verdicts differ in colour, in marker and in words.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+from kd_teach.errors import unknown
+from kd_teach.plots import style
+
+GREY = "#777777"
+LOOKS = {  # verdict -> colour, marker
+    "BEATS": (style.DISTILLED, "^"),
+    "LOSES": (style.ALONE, "v"),
+    "CANNOT TELL": (GREY, "o"),
+    "TOO FEW SEEDS": (GREY, "x"),
+}
+PANELS = 5  # weight curves side by side
+
+
+def difference_forest(comparison: pd.DataFrame, *, baseline: str = "alone", ax: Axes | None = None) -> Axes:
+    """Difference of each method from the baseline, with its 95 % interval and verdict; the largest on top.
+
+    Args:
+        comparison: a row per method with difference, low, high (points; NaN where there is no interval), n (pairs) and
+            verdict, as `study.analysis.compare` gives it.
+        baseline: what the zero line is called.
+        ax: where to draw; None makes a figure 8 inches wide.
+
+    Raises:
+        ValueError: no rows with a difference, a missing column, an unknown verdict.
+    """
+    _check(comparison, ["difference", "low", "high", "n", "verdict"])
+    rows = comparison.dropna(subset="difference").sort_values("difference", ascending=False, kind="stable")
+    if rows.empty:
+        raise ValueError("No row has a difference; there is nothing to draw.")
+    for verdict in rows["verdict"]:
+        if verdict not in LOOKS:
+            raise unknown("verdict", verdict, LOOKS)
+    ax = style.axes(ax, figsize=(8, 1.4 + 0.3 * len(rows)))
+    ax.axvline(0, color=style.INK, linewidth=1)
+    notes = ax.secondary_yaxis("right")  # verdicts stand beside the frame, level with their rows
+    texts = []
+    for place, row in enumerate(rows.itertuples()):
+        colour, marker = LOOKS[row.verdict]
+        if np.isfinite([row.low, row.high]).all():
+            ax.plot([row.low, row.high], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+        ax.plot(row.difference, place, marker, color=colour, markersize=7, markeredgewidth=1.6)
+        texts.append(f"{row.difference:+.2f}  {row.verdict}  ({row.n:.0f})")
+    ax.set_yticks(range(len(rows)), rows.index)
+    ax.set_ylim(len(rows) - 0.4, -0.6)  # read from top to bottom
+    notes.set_yticks(range(len(rows)), texts)
+    notes.tick_params(length=0)
+    notes.spines["right"].set_visible(False)
+    for label, verdict in zip(notes.get_yticklabels(), rows["verdict"], strict=True):
+        label.set_color(LOOKS[verdict][0])
+    ax.set_xlabel(f"points of test accuracy over {baseline}; line: 95 % interval; (number of paired seeds)")
+    ax.set_title(f"Who differs from {baseline}, and who might only seem to")
+    ax.grid(True, axis="x")
+    return ax
+
+
+def rank_intervals(ranks: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Rank of each method with the ranks that other draws of the same seeds give it; the best on top.
+
+    Args:
+        ranks: a row per method with rank, low, high and seeds, as `study.ranking.ranks` gives it.
+        ax: where to draw; None makes a figure 7 inches wide.
+
+    Raises:
+        ValueError: no rows, or a missing column.
+    """
+    _check(ranks, ["rank", "low", "high", "seeds"])
+    rows = ranks.sort_values("rank", kind="stable")
+    ax = style.axes(ax, figsize=(7, 1.4 + 0.28 * len(rows)))
+    places = np.arange(len(rows))
+    ax.hlines(places, rows["low"], rows["high"], color=style.OTHERS[2], linewidth=5)
+    ax.plot(rows["rank"], places, "o", color=style.INK, markersize=6)
+    ax.set_yticks(places, rows.index)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.set_xlim(0.5, len(rows) + 0.5)
+    ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    ax.set_xlabel("rank by mean test accuracy; bar: 95 % of bootstrap draws of the seeds")
+    ax.set_title(f"Where {rows['seeds'].iloc[0]} seeds put each method, and where they might have")
+    ax.grid(True, axis="x")
+    return ax
+
+
+def accuracy_against_cost(
+    costs: pd.DataFrame, *, cost: str = "seconds per epoch", baseline: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Test accuracy over cost, a named point per method; a line joins those that nobody beats at less cost.
+
+    Args:
+        costs: a row per method with cost, test_accuracy, spread (shares; the error bar is one spread each way) and
+            worth (is it on the line?), as `study.ranking.costs` gives it.
+        cost: label of the axis.
+        baseline: a row to set apart.
+        ax: where to draw; None makes a figure of 8 x 4.5 inches.
+
+    Raises:
+        ValueError: no rows, a missing column, or a baseline that is not in the table.
+    """
+    _check(costs, ["cost", "test_accuracy", "spread", "worth"])
+    if baseline is not None and baseline not in costs.index:
+        raise unknown("baseline", baseline, map(str, costs.index))
+    ax = style.axes(ax, figsize=(8, 4.5))
+    line = costs[costs["worth"]].sort_values("cost")
+    ax.plot(line["cost"], 100 * line["test_accuracy"], color=style.OTHERS[2], linewidth=3, zorder=1)
+    for name, row in costs.iterrows():
+        colour = style.ALONE if name == baseline else style.TEACHER if row["worth"] else GREY
+        bar = 100 * row["spread"] if np.isfinite(row["spread"]) else None
+        ax.errorbar(row["cost"], 100 * row["test_accuracy"], bar, fmt="o", color=colour, elinewidth=1, markersize=6)
+    ax.set(xlabel=cost, ylabel="test accuracy (%)")
+    ax.set_title("What accuracy costs: on the line, nobody is better for less")
+    ax.grid(True)
+    ax.margins(0.12)
+    _name_points(ax, costs["cost"], 100 * costs["test_accuracy"], costs.index)
+    return ax
+
+
+def fall_against_gain(table: pd.DataFrame, *, rho: float | None = None, ax: Axes | None = None) -> Axes:
+    """How far each method's loss fell, against what it gained: a named point per method.
+
+    Args:
+        table: a row per method with fall (share of the first epoch's loss) and gain (points), as the `table` of
+            `study.ranking.fall_and_gain`.
+        rho: rank correlation, written into the title.
+        ax: where to draw; None makes a figure of 7 x 4 inches.
+
+    Raises:
+        ValueError: no rows, or a missing column.
+    """
+    _check(table, ["fall", "gain"])
+    ax = style.axes(ax, figsize=(7, 4))
+    ax.axhline(0, color=style.INK, linewidth=1)
+    ax.plot(100 * table["fall"], table["gain"], "o", color=style.TEACHER, markersize=6)
+    ax.set(xlabel="fall of the method's loss, first to last epoch (%)", ylabel="gain in test accuracy (points)")
+    told = "" if rho is None or np.isnan(rho) else f" (rank correlation {rho:+.2f})"
+    ax.set_title(f"Does a loss's fall tell the gain?{told}")
+    ax.grid(True)
+    ax.margins(0.12)
+    _name_points(ax, 100 * table["fall"], table["gain"], table.index)
+    return ax
+
+
+def weight_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Validation accuracy of one method over multiples of its published weight; a ring marks the chosen one.
+
+    Args:
+        curve: a row per multiple with multiple (> 0), val_accuracy (share) and chosen (one True at most), as
+            data/results/lesson_weights.csv holds them for each method.
+        ax: where to draw; None makes a figure of 4 x 3 inches.
+
+    Raises:
+        ValueError: no rows, a missing column, a multiple that is not positive, more than one chosen.
+    """
+    _check(curve, ["multiple", "val_accuracy", "chosen"])
+    rows = curve.sort_values("multiple")
+    chosen = rows[rows["chosen"].astype(bool)]
+    if not (rows["multiple"] > 0).all() or len(chosen) > 1:
+        raise ValueError(
+            f"Multiples are {rows['multiple'].tolist()}, {len(chosen)} chosen; expected positive ones, one chosen."
+        )
+    ax = style.axes(ax, figsize=(4, 3))
+    ax.plot(rows["multiple"], 100 * rows["val_accuracy"], "o-", color=style.TEACHER)
+    ax.plot(
+        chosen["multiple"],
+        100 * chosen["val_accuracy"],
+        "o",
+        markersize=13,
+        markerfacecolor="none",
+        markeredgecolor=style.ALONE,
+        markeredgewidth=2,
+    )
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(FixedLocator(rows["multiple"]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xticklabels([f"× {m:g}" for m in rows["multiple"]])
+    ax.margins(0.15)
+    ax.set(xlabel="multiple of the published weight", ylabel="validation accuracy (%)")
+    ax.grid(True)
+    return ax
+
+
+def weight_report(curves: pd.DataFrame) -> Figure:
+    """`weight_curve` of every method on one page, on one scale of accuracy.
+
+    Args:
+        curves: as for `weight_curve`, and a column method.
+    """
+    _check(curves, ["method", "multiple", "val_accuracy", "chosen"])
+    methods = list(dict.fromkeys(curves["method"]))
+    across = min(PANELS, len(methods))
+    down = -(-len(methods) // across)
+    figure, panels = plt.subplots(
+        down, across, figsize=(2.3 * across + 0.6, 2 * down + 0.6), layout="constrained", sharey=True, squeeze=False
+    )
+    for ax, method in zip(panels.flat, methods, strict=False):
+        weight_curve(curves[curves["method"] == method], ax=ax)
+        ax.set(xlabel="", ylabel="", title=method)
+    for ax in panels.flat[len(methods) :]:
+        ax.remove()
+    figure.supxlabel("multiple of the published weight (ring: chosen)", fontsize=10)
+    figure.supylabel("validation accuracy (%)", fontsize=10)
+    return figure
+
+
+def _name_points(ax: Axes, x: Sequence[float], y: Sequence[float], names: Sequence[str]) -> None:
+    """Write each name beside its point, at the first place around it that is free."""
+    figure = ax.figure
+    figure.draw_without_rendering()  # lays the Axes out, so that sizes in pixels are known
+    points = ax.transData.transform(np.column_stack([x, y]))
+    frame, taken = ax.get_window_extent(), []
+    places = [(8, 0, "left"), (-8, 0, "right"), *((0, v, "center") for v in (10, -10, 20, -20, 30, -30))]
+    for name, place in zip(names, zip(x, y, strict=True), strict=True):
+        for right, up, align in places:
+            text = ax.annotate(
+                name, place, (right, up), textcoords="offset points", ha=align, va="center", fontsize=8, zorder=5
+            )
+            box = text.get_window_extent()
+            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+            clear = box.padded(6)  # less than the way to its own point, so that no other is as near
+            if inside and not clear.count_contains(points) and not box.count_overlaps(taken):
+                break
+            text.remove()
+        else:  # no place is free: better one name over another than none
+            text = ax.annotate(name, place, (8, 0), textcoords="offset points", va="center", fontsize=8, zorder=5)
+            box = text.get_window_extent()
+        taken.append(box)
+
+
+def _check(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    if missing := [column for column in columns if column not in table]:
+        raise ValueError(f"The table lacks {', '.join(missing)}; it has {', '.join(map(str, table.columns))}.")
+    if table.empty:
+        raise ValueError("The table has no rows; there is nothing to draw.")

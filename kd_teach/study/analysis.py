@@ -1,0 +1,183 @@
+"""What a study's table says: who beats whom, by how much, and when nobody can tell.
+
+The rule of the verdict, the same everywhere. Two methods are compared seed by seed: the difference of two runs that
+began with the same weights and saw the same batches. The paired t test gives a p value; those of all methods that are
+compared with one baseline are corrected together (Holm). Below 0.05 the verdict is BEATS or LOSES, after the sign of
+the mean difference; otherwise it is CANNOT TELL, which is not "equal": the minimum detectable effect says how large a
+difference would have been found. Intervals are 95 % each and not corrected, so one may miss 0 while the verdict, which
+answers for all methods at once, is CANNOT TELL.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kd_teach.errors import unknown
+from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, paired_p, t_interval
+
+CONTROLS = ("alone", "label_smoothing")  # they have no teacher: one run serves for pairs with any teacher
+SETTING = ["data", "samples", "epochs", "student"]
+CONFIGURATION = ["method", "variant", "weight", "task_weight", "with_kd", "teacher", *SETTING]
+NEEDED = ["block", *CONFIGURATION, "seed", "test_accuracy"]
+TELLING = {  # what a label names where a method has several, and how
+    "variant": "",
+    "teacher": "under ",
+    "weight": "× ",
+    "task_weight": "labels × ",
+    "with_kd": "kd × ",
+    "student": "to ",
+    "data": "on ",
+    "samples": "n = ",
+    "epochs": "epochs = ",
+}
+MAIN = "lesson"  # the block meant where none is named
+ALPHA = 0.05
+
+
+def read_study(path: str | Path) -> pd.DataFrame:
+    """The table that `kd-teach study` wrote: a row per run, accuracies as shares 0..1.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+        ValueError: a column is missing, an accuracy is no share, or a run stands there twice.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path} is not there: no study is stored under this name. `kd-teach study` makes one.")
+    table = pd.read_csv(path)
+    if missing := [column for column in NEEDED if column not in table]:
+        raise ValueError(f"{path} lacks the columns {', '.join(missing)}; expected a table of `kd-teach study`.")
+    texts = ["block", "method", "variant", "teacher", "student", "data"]
+    table[texts] = table[texts].astype(object).fillna("").astype(str)
+    if not table["test_accuracy"].between(0, 1).all():
+        row = table[~table["test_accuracy"].between(0, 1)].iloc[0]
+        raise ValueError(
+            f"{path}: the test accuracy of {row['method']}, seed {row['seed']}, is {row['test_accuracy']}; "
+            "expected a share, 0..1."
+        )
+    if (twice := table[table.duplicated(["block", *CONFIGURATION, "seed"])]).shape[0]:
+        row = twice.iloc[0]
+        raise ValueError(
+            f"{path} holds a run twice: {row['method']}, seed {row['seed']}, block {row['block']!r}. Delete one row."
+        )
+    return table
+
+
+def in_block(table: pd.DataFrame, block: str | None = None) -> pd.DataFrame:
+    """The rows of one block with a column `label`: the method, and what tells its configurations there apart.
+
+    None means the block "lesson", or the table's first where there is none of that name.
+    """
+    blocks = list(dict.fromkeys(table["block"]))
+    if not blocks:
+        raise ValueError("The table has no rows; let `kd-teach study` finish at least one run.")
+    if block is None:
+        block = MAIN if MAIN in blocks else blocks[0]
+    if block not in blocks:
+        raise unknown("block", block, blocks)
+    rows = _controls_once(table[table["block"] == block])
+    rows["label"] = rows["method"] + np.where(rows["with_kd"].notna(), " + kd", "")
+    for column, sign in TELLING.items():
+        several = rows.groupby("label")[column].transform("nunique", dropna=False) > 1
+        values = rows[column].map(lambda v: f"{v:g}" if isinstance(v, float) else str(v))
+        rows["label"] += np.where(several, " " + sign + values, "")
+    return rows
+
+
+def compare(
+    table: pd.DataFrame, baseline: str = "alone", *, block: str | None = None, alpha: float = ALPHA
+) -> pd.DataFrame:
+    """Every method of a block against one baseline, the largest difference first.
+
+    Args:
+        table: as `read_study` gives it.
+        baseline: a method or label; its runs may stand in another block, if data, budget, student and seed are equal.
+        block: None means the main one (`in_block`).
+        alpha: what Holm-corrected p values are held against.
+
+    Returns:
+        A row per label. n: pairs; unpaired: seeds left out, as only one of the two has them; difference (mean of method
+        less baseline), low, high (95 %, t), boot_low, boot_high (95 %, bootstrap), sd (of the differences) and
+        detectable (found with 80 % probability, even where Holm's correction is at its hardest), all in points of
+        accuracy; p, p_holm; verdict: BEATS, LOSES, CANNOT TELL, or TOO FEW SEEDS below two pairs.
+
+    Raises:
+        ValueError: an unknown block or baseline, or a baseline that has several configurations.
+    """
+    rows = in_block(table, block)
+    base = _baseline(table, rows, baseline)
+    found = []
+    for label, group in rows.groupby("label", sort=False):
+        if label == baseline or (group["method"].eq(baseline) & group["with_kd"].isna()).all():
+            continue
+        shared = [*SETTING, *(["teacher"] if not {baseline, group["method"].iloc[0]} & set(CONTROLS) else [])]
+        partners = base.merge(group[shared].drop_duplicates(), on=shared)  # what the group can be compared with
+        if partners["seed"].duplicated().any():
+            raise ValueError(
+                f"The baseline {baseline!r} has several configurations for one seed; name one of the block's labels: "
+                f"{', '.join(dict.fromkeys(rows['label']))}."
+            )
+        pairs = group.merge(partners, on="seed", suffixes=("", "_base"))
+        d = 100 * (pairs["test_accuracy"] - pairs["test_accuracy_base"]).to_numpy()
+        left_out = sorted(set(group["seed"]) ^ set(partners["seed"]))
+        row = {"label": label, "n": len(d), "unpaired": ", ".join(map(str, left_out))}
+        row["difference"] = d.mean() if len(d) else np.nan
+        if len(d) >= 2:
+            row["low"], row["high"] = t_interval(d)
+            row["boot_low"], row["boot_high"] = bootstrap_interval(d)
+            row |= {"sd": d.std(ddof=1), "p": paired_p(d)}
+        found.append(row)
+    columns = ["n", "unpaired", "difference", "low", "high", "boot_low", "boot_high", "sd", "p"]
+    result = pd.DataFrame(found, columns=["label", *columns]).set_index("label")
+    result[columns[2:]] = result[columns[2:]].astype(float)
+    judged = result["n"] >= 2
+    result["p_holm"] = pd.Series(holm(result["p"][judged]), index=result.index[judged], dtype=float)
+    result["verdict"] = [decide(*pair, alpha) for pair in zip(result["p_holm"], result["difference"], strict=True)]
+    spreads = result.loc[judged, ["sd", "n"]].itertuples()
+    effects = {row.Index: detectable_effect(row.sd, row.n, alpha=alpha / judged.sum()) for row in spreads}
+    result["detectable"] = pd.Series(effects, dtype=float)
+    result.attrs |= {"baseline": baseline, "block": rows["block"].iloc[0]}
+    return result.sort_values("difference", ascending=False, kind="stable")
+
+
+def decide(p_holm: float, difference: float, alpha: float = ALPHA) -> str:
+    """The verdict on one corrected p value; NaN, for less than two pairs, gives TOO FEW SEEDS."""
+    if np.isnan(p_holm):
+        return "TOO FEW SEEDS"
+    if p_holm >= alpha:
+        return "CANNOT TELL"
+    return "BEATS" if difference > 0 else "LOSES"
+
+
+def summary(table: pd.DataFrame, *, block: str | None = None) -> pd.DataFrame:
+    """Means per label, the most accurate first.
+
+    Columns: seeds (number), test_accuracy, spread (standard deviation of it over seeds), val_accuracy, agreement, ece
+    (shares 0..1), seconds_per_epoch, peak_mb; NaN where nothing was measured.
+    """
+    rows = in_block(table, block).groupby("label", sort=False)
+    result = pd.DataFrame({"seeds": rows.size(), "test_accuracy": rows["test_accuracy"].mean()})
+    result["spread"] = rows["test_accuracy"].std()
+    for column in ("val_accuracy", "agreement", "ece", "seconds_per_epoch", "peak_mb"):
+        result[column] = rows[column].mean() if column in table else np.nan
+    return result.sort_values("test_accuracy", ascending=False, kind="stable")
+
+
+def _controls_once(table: pd.DataFrame) -> pd.DataFrame:
+    """A copy in which controls have no teacher, and so stand once where they stood once for each teacher."""
+    table = table.copy()
+    table.loc[table["method"].isin(CONTROLS), "teacher"] = ""
+    return table.drop_duplicates([*CONFIGURATION, "seed"])
+
+
+def _baseline(table: pd.DataFrame, rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """The baseline's runs, one per setting and seed: the block's own, or else those of the other blocks."""
+    elsewhere = _controls_once(table)
+    for found in (
+        rows[rows["label"] == baseline],
+        rows[(rows["method"] == baseline) & rows["with_kd"].isna()],
+        elsewhere[(elsewhere["method"] == baseline) & elsewhere["with_kd"].isna()],
+    ):
+        if len(found):
+            return found[[*SETTING, "teacher", "seed", "test_accuracy"]]
+    raise unknown("baseline", baseline, set(table["method"]) | set(rows["label"]))

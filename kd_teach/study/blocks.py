@@ -1,0 +1,127 @@
+"""A block of a grid: all it asks for is checked here, and multiplied out into cells."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from kd_teach.data import Augment, list_data
+from kd_teach.errors import unknown
+from kd_teach.lesson_weights import lesson_weight, tuned_variant
+from kd_teach.lessons import BUDGETS
+from kd_teach.methods import get_recipe, list_methods
+from kd_teach.models import list_models
+from kd_teach.optimisation import Settings
+from kd_teach.study.cells import CONTROLS, Cell
+from kd_teach.teachers import teacher_card
+
+TABLES = ("weights", "variants", "options", "settings")  # of a block: these are merged with those at the top
+BLOCK = ("data", "pairs", "budgets", "seeds", "methods", "weight", "multiples", "task_weight", "with_kd", "variant")
+BLOCK += ("label_smoothing", "name", *TABLES)
+BUDGET = ("like", "share", "samples", "val", "epochs")
+DEFAULTS = {"name": "study", "weight": "published", "multiples": [1], "budgets": ["lesson"], "seeds": 1}
+
+
+def cells_of(block: Mapping, select: bool) -> Iterator[Cell]:
+    """The cells of one block: seed by seed, so that a study cut short has whole pairs."""
+    if missing := [key for key in ("data", "pairs", "methods") if key not in block]:
+        raise ValueError(f"Block {block['name']!r} lacks {', '.join(missing)}.")
+    methods = words_of(block["methods"])
+    for table in ("weights", "variants", "options"):
+        check_names(f"method in {table}", block[table], list_methods())
+    check_data(block["data"])
+    check_variants(block, methods)
+    for teacher, student in block["pairs"]:
+        teacher_card(teacher)  # an unknown teacher is refused here, not after an hour
+        check_names("model", [student], list_models())
+    budgets = [budget_of(entry) for entry in block["budgets"]]
+    seeds = range(block["seeds"]) if isinstance(block["seeds"], int) else block["seeds"]
+    for (teacher, student), budget, seed, method in itertools.product(block["pairs"], budgets, seeds, methods):
+        shared = {"method": method, "teacher": teacher, "student": student, "data": block["data"], "seed": seed}
+        shared |= budget | {"block": block["name"], "settings": settings_of(block), "select": select}
+        Settings(epochs=budget["epochs"], seed=seed, **shared["settings"])  # refuses impossible values
+        if method in CONTROLS:
+            smoothing = block.get("label_smoothing", 0.1) if method == "label_smoothing" else 0.0
+            yield Cell(**shared, label_smoothing=smoothing)
+            continue
+        variant = variant_of(block, method)
+        weight = weight_of(block, method, variant)
+        shared |= {"variant": variant, "options": block["options"].get(method, {})}
+        shared |= {name: block.get(name) for name in ("task_weight", "with_kd")}
+        for multiple in block["multiples"]:
+            # six digits: 0.3 times 0.012 is 0.0036, not 0.0035999999999999995
+            scaled = float(weight) if multiple == 1 else float(f"{multiple * weight:.6g}")
+            yield Cell(**shared, weight=scaled, multiple=float(multiple))
+
+
+def words_of(methods: Iterable[str]) -> list[str]:
+    """The methods asked for, "all" spelt out."""
+    known = (*CONTROLS, *list_methods())
+    check_names("method", methods, (*known, "all"))
+    return [word for entry in methods for word in (list_methods() if entry == "all" else [entry])]
+
+
+def budget_of(entry: str | Mapping) -> dict:
+    """samples, val and epochs of one budget: by a word of `BUDGETS`, by numbers, or by a word with numbers changed."""
+    entry = {"like": entry} if isinstance(entry, str) else dict(entry)
+    check_names("key of a budget", entry, BUDGET)
+    budget, share = {}, entry.pop("share", 1)
+    if like := entry.pop("like", None):
+        check_names("budget", [like], BUDGETS)
+        budget = asdict(BUDGETS[like])
+    budget |= entry
+    if "epochs" not in budget:
+        raise ValueError(f"Budget {entry} lacks epochs; give them, or like = one of {', '.join(BUDGETS)}.")
+    return budget | {"epochs": round(budget["epochs"] * share)}
+
+
+def variant_of(block: Mapping, method: str) -> str:
+    """The method's own entry in `variants`, else the block's `variant` if the method has it, else the first."""
+    known = get_recipe(method).variants
+    wanted = block["variants"].get(method) or block.get("variant")
+    return wanted if wanted in known else next(iter(known))
+
+
+def check_variants(block: Mapping, methods: Iterable[str]) -> None:
+    for method, variant in block["variants"].items():
+        check_names(f"variant of {method}", [variant], get_recipe(method).variants)
+    if wanted := block.get("variant"):
+        check_names("variant", [wanted], {v for m in methods if m not in CONTROLS for v in get_recipe(m).variants})
+
+
+def weight_of(block: Mapping, method: str, variant: str) -> float:
+    """The method's own entry in `weights`, else the published or the lesson weight.
+
+    A lesson weight is the one tuned for this variant. Where `kd-teach study tune` does not tune it (FSP's "adapter",
+    say), the published weight stands in: another variant's would be of another size. ValueError where it does, but has
+    not been run.
+    """
+    check_names("weight", [block["weight"]], ("published", "lesson"))
+    if method in block["weights"]:
+        return block["weights"][method]
+    if block["weight"] == "lesson":
+        if (weight := lesson_weight(method, variant)) is not None:
+            return weight
+        if variant == tuned_variant(method):
+            raise ValueError(f"There is no lesson weight of {method} ({variant}) yet: first run kd-teach study tune.")
+    return get_recipe(method).variants[variant].weight
+
+
+def settings_of(block: Mapping) -> dict:
+    """The block's `settings` with what they stand for."""
+    settings = dict(block["settings"])
+    check_names("setting", settings, {field.name for field in fields(Settings)} - {"epochs", "seed"})
+    if "augment" in settings:
+        settings["augment"] = Augment(**settings["augment"])
+    return settings
+
+
+def check_data(name: str) -> None:
+    if name not in list_data() and not Path(name).is_dir():
+        raise ValueError(f"{unknown('data set', name, list_data())} Or give the path of a folder.")
+
+
+def check_names(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise unknown(kind, name, known)

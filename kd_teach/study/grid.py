@@ -1,0 +1,103 @@
+"""Grids: a TOML file, or the same as a dict, becomes a list of cells in an order that stays the same.
+
+    out = "runs/my_study.csv"           # the table; --out comes first
+    data = "cifar10"                    # at the top: what all blocks share
+    pairs = [["cifar10/resnet20", "resnet8"]]   # teacher, student
+    budgets = ["lesson"]                # a word of `BUDGETS`, or {samples = 500, val = 100, epochs = 3},
+                                        # or a word changed: {like = "lesson", share = 0.5} for half its epochs
+    seeds = 5                           # 0 to 4; or a list
+
+    [[block]]                           # may be repeated; what stands here goes before what stands at the top
+    name = "lesson"                     # noted in the table's column `block`
+    methods = ["alone", "label_smoothing", "all"]    # "all": every word of `kd-teach methods`
+    weight = "lesson"                   # those tuned for the variants; "published", the default, takes the recipes'
+
+Also in a block or at the top: `multiples` of the weight, `weights` (a table: method = number), `task_weight`,
+`with_kd`, `variant` (for the methods that have it), `variants` (method = word), `options` (method = table),
+`label_smoothing` (of the control, 0.1 if left out) and `settings` (fields of `Settings`). At the top only:
+`select = "validation"`, which makes the study choose weights on the validation images instead of measuring on the test
+images.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd_teach.errors import unknown
+from kd_teach.lesson_weights import studies_folder
+from kd_teach.study.blocks import BLOCK, DEFAULTS, TABLES, cells_of, check_names
+from kd_teach.study.cells import Cell
+
+TOP = ("out", "select", "block")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is to be run."""
+
+    cells: list[Cell]
+    out: Path | None  # the table, if the grid names one
+    select: bool  # cells choose weights on validation images
+
+
+def list_studies() -> list[str]:
+    """Names of the shipped grids."""
+    return sorted(path.stem for path in studies_folder().glob("*.toml"))
+
+
+def load_study(name: str | Path) -> Study:
+    """The study of a TOML file, or of a shipped grid by its name.
+
+    Raises:
+        ValueError: no such file, no TOML, or anything in it that is not known.
+    """
+    shipped = studies_folder() / f"{name}.toml"
+    path = shipped if shipped.is_file() else Path(name)
+    if not path.is_file():
+        raise ValueError(f"{unknown('study', str(name), list_studies())} Or give the path of a TOML file.")
+    try:
+        return make_study(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValueError, TypeError) as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def flag_study(flags: Mapping, size: Mapping) -> Study:
+    """The study of the command line's flags: one block.
+
+    Args:
+        flags: keys of a block, with pairs as TEACHER:STUDENT; None or empty where a flag was left out.
+        size: keys of a budget, likewise.
+    """
+    given = {key: value for key, value in flags.items() if value not in (None, [])}
+    if missing := [f"--{key.rstrip('s')}" for key in ("methods", "pairs") if key not in given]:
+        raise ValueError(f"{' and '.join(missing)} missing: name a study ({', '.join(list_studies())}), or give them.")
+    pairs = [pair.rpartition(":")[::2] for pair in given["pairs"]]
+    if odd := [pair for pair, (teacher, _) in zip(given["pairs"], pairs, strict=True) if not teacher]:
+        raise ValueError(
+            f"Pair {odd[0]!r} is not understood; expected TEACHER:STUDENT, as in cifar10/resnet20:resnet8."
+        )
+    budget = {key: value for key, value in size.items() if value is not None}
+    return make_study(given | {"pairs": pairs, "budgets": [budget]})
+
+
+def make_study(grid: Mapping) -> Study:
+    """The study of a grid: the dict that a TOML file holds. Errors as for `load_study`."""
+    check_names("key", grid, BLOCK + TOP)
+    select = grid.get("select", "test")
+    if select not in ("test", "validation"):
+        raise unknown("value of select", select, ("test", "validation"))
+    shared = {key: value for key, value in grid.items() if key not in TOP}
+    cells = {}
+    for block in grid.get("block", [{}]):
+        check_names("key of a block", block, BLOCK)
+        merged = DEFAULTS | shared | block
+        merged |= {table: shared.get(table, {}) | block.get(table, {}) for table in TABLES}
+        for cell in cells_of(merged, select == "validation"):
+            row = tuple(cell.columns().values())
+            if cells.setdefault(row, cell).hash() != cell.hash():
+                raise ValueError(
+                    f"Two different cells of {cell.method} in block {cell.block!r} would share a row of the table "
+                    "(options, settings, val and label_smoothing have no columns); give one block another name."
+                )
+    return Study(list(cells.values()), Path(grid["out"]) if "out" in grid else None, select == "validation")

@@ -1,0 +1,79 @@
+"""The README's section on the lesson study, made from its table: nothing in it is written by hand."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kd_teach.lesson_weights import results_folder
+from kd_teach.methods import list_methods
+from kd_teach.study.analysis import compare, in_block, read_study, summary
+
+HEADER = ["method", "seeds", "test accuracy (± sd), %", "over alone, points", "", "over KD, points", ""]
+HEADER += ["agreement, %", "ECE, %", "s per epoch", "peak MB"]
+
+
+def study_section(path: Path | None = None) -> str:
+    """Heading, a paragraph and a table of the main block, a row per method; empty while there is no table."""
+    path = path or results_folder() / "lesson_study.csv"
+    if not path.is_file():
+        return ""
+    table = read_study(path)
+    rows = in_block(table)
+    first = rows.iloc[0]
+    teacher = rows["teacher"][rows["teacher"] != ""].iloc[0]
+    comparisons = {base: compare(table, base) for base in ("alone", "kd") if base in set(rows["method"])}
+    lines = [
+        "## Which method is best?",
+        "",
+        f"{first['student']} under {teacher}, {first['data']}, {first['samples']:,} images, {first['epochs']} epochs. "
+        "Runs of one seed begin with the same weights and see the same batches, so differences are taken seed by seed, "
+        "with their 95 % interval (t). The verdict is that of a paired t test, Holm-corrected over all rows at 5 %. "
+        'CANNOT TELL is not "equal": see the smallest effect that would have been found with 80 % probability, '
+        f"{effects(comparisons)}. Every run is in [{path.name}](data/results/{path.name}); "
+        "[15_compare](notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its like "
+        "make the known CIFAR-100 table at full scale, and first say how many GPU hours that takes.",
+        "",
+        *markdown(summary(table), comparisons),
+    ]
+    if missing := [method for method in list_methods() if method not in set(rows["method"])]:
+        lines += ["", f"No stored runs yet: {', '.join(missing)}."]
+    return "\n".join(lines)
+
+
+def effects(comparisons: dict[str, pd.DataFrame]) -> str:
+    """The range of the minimum detectable effects, per baseline."""
+    parts = []
+    for base, comparison in comparisons.items():
+        found = comparison["detectable"].dropna()
+        if len(found):
+            low, high = f"{found.min():.1f}", f"{found.max():.1f}"
+            parts.append(f"{low if low == high else f'{low} to {high}'} points against {base}")
+    return "; ".join(parts) or "unknown below two paired seeds"
+
+
+def markdown(means: pd.DataFrame, comparisons: dict[str, pd.DataFrame]) -> list[str]:
+    """The table's lines."""
+    lines = [HEADER, ["---", *["--:"] * (len(HEADER) - 1)]]
+    for label, row in means.iterrows():
+        spread = "" if pd.isna(row["spread"]) else f" ± {100 * row['spread']:.2f}"
+        cells = [f"`{label}`", f"{row['seeds']:.0f}", f"{100 * row['test_accuracy']:.2f}{spread}"]
+        for base in ("alone", "kd"):
+            cells += difference(comparisons.get(base), label)
+        cells += [number(100 * row["agreement"], ".1f"), number(100 * row["ece"], ".1f")]
+        cells += [number(row["seconds_per_epoch"], ".1f"), number(row["peak_mb"], ".0f")]
+        lines.append(cells)
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def difference(comparison: pd.DataFrame | None, label: str) -> list[str]:
+    """Two cells: the difference with its interval, and the verdict."""
+    if comparison is None or label not in comparison.index:
+        return ["–", ""]
+    row = comparison.loc[label]
+    if pd.isna(row["low"]):
+        return [number(row["difference"], "+.2f"), row["verdict"]]
+    return [f"{row['difference']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f})", row["verdict"]]
+
+
+def number(value: float, form: str) -> str:
+    return "–" if pd.isna(value) else format(value, form)

@@ -1,0 +1,158 @@
+"""The known CIFAR-100 table at its own scale: teacher, fourteen students, and the gap to what was reported.
+
+`kd-teach paper <pair>` prints how many GPU hours it will take, trains the teacher, then the students by the study
+`cifar100_<pair>`, and compares. Every part that is there already is not trained again.
+
+Schedule, momentum, weight decay and weights are the benchmark's. What differs from its code: the ragged last batch is
+dropped (16 of 50,000 images, others in each epoch), and random numbers are other ones.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from kd_teach.data import Data, Split
+from kd_teach.distiller import Alone, Distiller
+from kd_teach.errors import unknown
+from kd_teach.experiment import train_alone
+from kd_teach.lesson_weights import results_folder, studies_folder
+from kd_teach.models import create_model
+from kd_teach.optimisation import Settings, epochs_of_phases
+from kd_teach.runs import Result
+from kd_teach.study.blocks import settings_of, variant_of, words_of
+from kd_teach.study.cells import CONTROLS
+from kd_teach.training import train
+
+PREFIX = "cifar100_"
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What the TOML file of one pair says."""
+
+    grid: dict
+
+    @property
+    def teacher_folder(self) -> Path:
+        return Path(self.grid["pairs"][0][0])
+
+    @property
+    def teacher(self) -> str:
+        """The network's name: that of its folder."""
+        return self.teacher_folder.name
+
+    @property
+    def student(self) -> str:
+        return self.grid["pairs"][0][1]
+
+    @property
+    def pair(self) -> str:
+        return f"{self.teacher}-{self.student}"
+
+    def settings(self, **changed) -> Settings:
+        return Settings(**({"epochs": self.grid["budgets"][0]["epochs"]} | settings_of(self.grid) | changed))
+
+
+def list_papers() -> list[str]:
+    """The pairs of networks, teacher-student, that have a study at the benchmark's scale."""
+    return sorted(path.stem.removeprefix(PREFIX) for path in studies_folder().glob(f"{PREFIX}*.toml"))
+
+
+def load_paper(pair: str) -> Paper:
+    """The configuration of one pair; an unknown one gets the list."""
+    if pair not in list_papers():
+        raise unknown("pair", pair, list_papers())
+    return Paper(tomllib.loads((studies_folder() / f"{PREFIX}{pair}.toml").read_text(encoding="utf-8")))
+
+
+def train_teacher(paper: Paper, data: Data, **changed) -> Result:
+    """The teacher, trained on the labels by the students' schedule; loaded if it is there, resumed if half done."""
+    settings = settings_of(paper.grid) | {"epochs": paper.settings().epochs} | changed
+    return train_alone(paper.teacher, data=data, out=paper.teacher_folder, resume=True, **settings)
+
+
+def synthetic(images: int = 64, classes: int = 100) -> Data:
+    """Noise in the shape of CIFAR-100: for trying what needs no meaning."""
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (images, 3, 32, 32), generator=random, dtype=torch.uint8)
+    split = Split(pixels, torch.arange(images) % classes)
+    names = tuple(f"class {k}" for k in range(classes))
+    return Data("cifar100", split, split.select(slice(0)), split, names, (0.5,) * 3, (0.25,) * 3)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One method tried for a few steps."""
+
+    method: str
+    variant: str
+    epochs: int  # of the real run, all phases together
+    loss: float  # after the last step
+    seconds_per_step: float
+
+
+def dry_run(paper: Paper, *, steps: int = 1, networks: tuple[str, str] | None = None, **changed) -> Iterator[Trial]:
+    """Train every student of the study for a few steps of each phase on noise: does it run, and how fast?
+
+    Args:
+        paper: from `load_paper`.
+        steps: per phase; with more than one the first is not timed.
+        networks: (teacher, student) instead of the pair's own, such as smaller ones of the family.
+        changed: fields of `Settings`, such as device.
+    """
+    teacher_name, student_name = networks or (paper.teacher, paper.student)
+    data = synthetic(paper.settings().batch_size)  # one step an epoch
+    short = paper.settings(epochs=steps, initial_epochs=steps, **changed)
+    for method in words_of(paper.grid["methods"]):
+        torch.manual_seed(0)
+        student, teacher = (create_model(name, data.num_classes) for name in (student_name, teacher_name))
+        variant = "" if method in CONTROLS else variant_of({"variants": {}} | paper.grid, method)
+        run = (
+            Alone(student, data)
+            if method in CONTROLS
+            else Distiller(method, student=student, teacher=teacher.eval(), data=data, variant=variant)
+        )
+        records = []
+        for record in train(run, data, short):
+            records.append(record)
+        timed = [r.seconds for r in records if r.epoch > 1] or [r.seconds for r in records]
+        epochs = sum(epochs_of_phases(run.phases(), paper.settings()))
+        yield Trial(method, variant, epochs, records[-1].loss, sum(timed) / len(timed))
+
+
+def published() -> pd.DataFrame:
+    """What was reported, in percent: a row per method, "teacher" and "alone"; a column per pair of `list_papers()`."""
+    table = pd.read_csv(results_folder() / "repdistiller_cifar100.csv", comment="#", index_col="method")
+    return table.rename(index={"student alone": "alone"})
+
+
+def against_published(table: pd.DataFrame, paper: Paper, *, teacher_accuracy: float | None = None) -> pd.DataFrame:
+    """A finished table beside the reported one, in percent and points.
+
+    Args:
+        table: as `analysis.read_study` gives it.
+        paper: the pair.
+        teacher_accuracy: of the teacher trained here, a share.
+
+    Returns:
+        A row per method, in reading order: seeds, ours, reported (NaN where the table has no such row), gap (ours less
+        reported), our_gain and reported_gain (over the student alone).
+    """
+    rows = table[table["student"] == paper.student]
+    means = 100 * rows.groupby("method", sort=False)["test_accuracy"].mean()
+    result = pd.DataFrame({"seeds": rows.groupby("method", sort=False).size(), "ours": means})
+    if teacher_accuracy is not None:
+        result.loc["teacher"] = [1, 100 * teacher_accuracy]
+    known = published()[paper.pair]
+    order = ["teacher", *words_of(paper.grid["methods"])]
+    result = result.reindex([name for name in order if name in result.index])
+    result["reported"] = known.reindex(result.index)
+    result["gap"] = result["ours"] - result["reported"]
+    if "alone" in result.index:
+        result["our_gain"] = result["ours"] - result.loc["alone", "ours"]
+        result["reported_gain"] = result["reported"] - known["alone"]
+    return result.astype({"seeds": int})

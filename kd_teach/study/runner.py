@@ -1,0 +1,148 @@
+"""Running a study: cells go out, rows come back, and one that fails stops no other."""
+
+import csv
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from kd_teach.data.cache import cache_dir
+from kd_teach.progress import bar
+from kd_teach.study.cluster import on_cluster
+from kd_teach.study.grid import Study
+from kd_teach.study.jobs import Outcome, in_processes, in_worker, jobs_of, work
+from kd_teach.study.made_by import MadeBy
+from kd_teach.study.table import CURVES, MEASUREMENTS, Table
+from kd_teach.study.tuning import choose
+
+FAILURE = ("block", "method", "variant", "weight", "with_kd", "teacher", "student", "seed", "error", "message")
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a study ended."""
+
+    table: Path
+    rows: int  # cells that are in the table
+    failures: list[Outcome]
+    chosen: list[str]  # a line per method, of a study that chooses weights
+
+    def __str__(self) -> str:
+        lines = [*self.chosen, f"{self.rows} of {self.rows + len(self.failures)} cells are in {self.table}."]
+        lines += [f"Failed: {outcome.cell}: {outcome.error}: {outcome.message}" for outcome in self.failures]
+        if self.failures:
+            lines.append(f"Failures are listed in {failures_file(self.table)}; the same command tries them again.")
+        return "\n".join(lines)
+
+
+def run_study(
+    study: Study,
+    *,
+    out: str | Path | None = None,
+    runs: str | Path | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+    address: str | None = None,
+    resources: Mapping[str, float] | None = None,
+    retries: int = 2,
+    say: Callable[[str], None] | None = None,
+) -> Report:
+    """Carry out all cells of a study that are not there yet, and write its table.
+
+    Killed at any moment and called again, it finds finished runs, goes on with the unfinished one from its last epoch,
+    and ends with the same table: training is bit-reproducible for one number of threads.
+
+    Args:
+        study: from `load_study` or `make_study`.
+        out: the table, a CSV; None takes the grid's own. Beside it come `<name>.json`, which says what made it, and,
+            only if any cell failed, `<name>_failures.csv`.
+        runs: the folder of all run folders; None is the cache that notebooks use, so each finds the other's runs.
+        workers: processes on this machine. With 1 the cells run in this process.
+        threads: of PyTorch in each process; None is 1, or with a single worker here what PyTorch takes by itself.
+        address: of a Dask scheduler, such as "tcp://10.0.0.5:8786": its workers carry out the cells. They need
+            kd_teach, the data, and, to find finished runs again, the folder `runs` under the same path.
+        resources: what a cell takes of a Dask worker's declared resources, such as {"GPU": 0.25}.
+        retries: how often a cell is tried again after its worker died.
+        say: gets one line per cell, with the time left; None prints it, above the bar.
+
+    Raises:
+        ValueError: no place for the table, workers below 1, or a cluster that cannot be used.
+        KeyboardInterrupt: Ctrl-C; the state is kept.
+    """
+    out = Path(out or study.out or "")
+    if out.suffix != ".csv":
+        raise ValueError(f"The table is to be written to {str(out)!r}; expected a file name ending in .csv (--out).")
+    if workers < 1:
+        raise ValueError(f"workers is {workers}; expected at least 1.")
+    runs = Path(runs or cache_dir() / "runs").absolute()
+    threads = threads or (None if workers == 1 and not address else 1)
+    jobs = jobs_of(study.cells)
+    table = Table(out, CURVES if study.select else MEASUREMENTS)
+    if address:
+        outcomes = on_cluster(jobs, partial(in_worker, runs=runs, threads=threads), address, resources, retries)
+    elif workers > 1:
+        outcomes = in_processes(jobs, partial(in_worker, runs=runs, threads=threads), workers, retries)
+    else:
+        outcomes = (outcome for job in jobs for outcome in work(job, runs, threads))
+
+    made_by = MadeBy(out.with_suffix(".json"), workers=workers, threads=threads, address=address)
+    failures, done = [], []
+    with bar(None, total=len(study.cells), desc=out.stem, unit="cell") as shown:
+        for outcome in timed(outcomes, len(study.cells), say or partial(above, shown)):
+            shown.update()
+            if outcome.columns is None:
+                failures.append(outcome)
+            else:
+                done.append(outcome)
+                table.put(table.layout.row(outcome.cell, outcome.columns))
+                made_by.note(outcome)
+    table.close(study.cells)
+    chosen = choose(table, [o.cell.method for o in done if not o.cell.is_control]) if study.select else []
+    write_failures(failures_file(out), failures)
+    return Report(out, len(done), failures, chosen)
+
+
+def above(shown: tqdm, line: str) -> None:
+    """Print a line above a bar, and at once where the output is a file."""
+    shown.write(line)
+    sys.stdout.flush()
+
+
+def timed(outcomes: Iterable[Outcome], total: int, say: Callable[[str], None]) -> Iterator[Outcome]:
+    """Hand on the outcomes, and say of each what came out and how long the rest may take."""
+    started, trained = time.perf_counter(), 0
+    for count, outcome in enumerate(outcomes, start=1):
+        trained += outcome.trained
+        left = ""
+        if trained and count < total:
+            seconds = (time.perf_counter() - started) / trained * (total - count)
+            left = f"; about {duration(seconds)} left"
+        say(f"[{count}/{total}] {outcome}{left}")
+        yield outcome
+
+
+def duration(seconds: float) -> str:
+    """1 h 05 min, 5 min or 20 s."""
+    hours, minutes = int(seconds // 3600), int(seconds % 3600 // 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min" if minutes else f"{seconds:.0f} s"
+
+
+def failures_file(table: Path) -> Path:
+    return table.with_name(f"{table.stem}_failures.csv")
+
+
+def write_failures(path: Path, failures: Sequence[Outcome]) -> None:
+    """A row per failed cell; no file when there is none."""
+    path.unlink(missing_ok=True)
+    if not failures:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FAILURE, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for failed in failures:
+            writer.writerow(failed.cell.columns() | {"error": failed.error, "message": failed.message})

@@ -1,0 +1,177 @@
+"""One cell: its hash, its run, its row, and that notebooks and studies share runs."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+import kd_teach
+from kd_teach import Alone, get_recipe, load_data, load_run, load_teacher, predict, train_alone
+from kd_teach.lesson_weights import chosen_weights, lesson_weight
+from kd_teach.metrics import agreement, expected_calibration_error
+from kd_teach.study import COLUMNS, Cell, carry_out
+from kd_teach.study.carry import cell_data
+from kd_teach.study.memory import PeakMemory
+from kd_teach.training import Record
+from tests.helpers import tiny_data
+from tests.study.tiny import grid
+
+
+def cell_of(world, **changes):
+    [[teacher, student]] = world["pairs"]
+    shared = {"method": "kd", "teacher": teacher, "student": student, "data": world["data"], "val": 6, "epochs": 2}
+    return Cell(**shared | {"settings": grid(world)["settings"]} | changes)
+
+
+def test_cells_that_share_a_run_have_one_hash(world):
+    kd = cell_of(world)
+    published = get_recipe("kd").variants["paper"]
+    spelt_out = replace(kd, variant="paper", weight=published.weight, task_weight=published.task_weight)
+    assert kd.hash() == spelt_out.hash() == replace(kd, block="other", multiple=1.0).hash()
+    changes = {"weight": 3, "task_weight": 3, "with_kd": 1, "seed": 1, "epochs": 3, "samples": 9, "val": 3}
+    changes |= {"student": "resnet14", "teacher": "x", "options": {"temperature": 2.0}, "select": True}
+    hashes = {replace(kd, **{key: value}).hash() for key, value in changes.items()} | {kd.hash()}
+    assert len(hashes) == len(changes) + 1
+    alone = cell_of(world, method="alone")
+    assert alone.hash() == replace(alone, teacher="x").hash() != replace(alone, seed=1).hash()
+
+
+def test_the_row_is_what_can_be_computed_from_the_run(world, tmp_path):
+    cell = cell_of(world, method="at", variant="repdistiller", block="b", seed=3)
+    row, trained = carry_out(cell, tmp_path)
+    assert trained and tuple(row) == COLUMNS
+    run = load_run(tmp_path / row["config_hash"])
+    data = load_data(world["data"], val=6)
+    logits, z_t = (predict(net, data.test, data) for net in (run.student, load_teacher(cell.teacher)))
+    assert row["test_accuracy"] == run.test_accuracy and row["val_accuracy"] == run.card["val_accuracy"]
+    assert row["agreement"] == agreement(logits, z_t)
+    assert row["ece"] == pytest.approx(expected_calibration_error(logits, data.test.labels), abs=1e-6)
+    assert row["seconds_per_epoch"] == pytest.approx(run.history["seconds"].mean(), abs=1e-3)
+    assert (row["variant"], row["weight"], row["task_weight"], row["with_kd"]) == ("repdistiller", 1000.0, 1.0, None)
+    assert (row["block"], row["samples"], row["seed"], run.card["settings"]["seed"]) == ("b", 18, 3, 3)
+
+
+def test_a_finished_cell_is_found_with_its_measurements(world, tmp_path):
+    cell = cell_of(world)
+    first, second = carry_out(cell, tmp_path), carry_out(cell, tmp_path)
+    assert first.trained and not second.trained and first.columns == second.columns
+    (tmp_path / first.columns["config_hash"] / "cell.json").unlink()  # killed before it was written
+    third = carry_out(cell, tmp_path).columns
+    assert third["peak_mb"] is None and third | {"peak_mb": first.columns["peak_mb"]} == first.columns
+
+
+def test_a_control_is_compared_with_each_teacher(world, tmp_path):
+    cell = cell_of(world, method="alone")
+    itself = carry_out(cell, tmp_path).columns["config_hash"]
+    other = carry_out(replace(cell, teacher=str(tmp_path / itself)), tmp_path)
+    assert not other.trained and other.columns["agreement"] == 1
+    kept = json.loads((tmp_path / itself / "cell.json").read_text())
+    assert len(kept["agreement"]) == 2
+
+
+def test_choosing_never_looks_at_the_test_images(world, tmp_path):
+    data = cell_data(world["data"], None, 6, True)
+    assert data.test is data.val and len(data.val) == 6
+    row = carry_out(cell_of(world, select=True), tmp_path).columns
+    assert row["test_accuracy"] == row["val_accuracy"]
+
+
+def test_a_notebook_finds_the_runs_of_a_study(tmp_path, monkeypatch):
+    data = load_data("shapes10", samples=64, val=10)
+    data = replace(data, test=data.test.select(range(50)))  # 2,000 would take seconds
+    monkeypatch.setattr("kd_teach.study.carry.cell_data", lambda *images: data)
+    monkeypatch.setattr("kd_teach.lessons.cache_dir", lambda: tmp_path)
+    tuned = {("at", "repdistiller"): 300.0}
+    monkeypatch.setattr("kd_teach.lessons.lesson_weight", lambda method, variant: tuned.get((method, variant)))
+    teacher = "shapes10/resnet20"
+    lesson = kd_teach.Lesson("smoke", data, load_teacher(teacher), teacher, "resnet8", 1)
+    how = {"teacher": teacher, "student": "resnet8", "data": "shapes10", "epochs": 1}
+    cells = Cell("alone", **how), Cell("kd", **how, seed=1), Cell("at", **how, variant="repdistiller", weight=300.0)
+    rows = [carry_out(cell, tmp_path / "runs").columns for cell in cells]
+    monkeypatch.setattr("kd_teach.experiment.train", None)  # training would fail
+    found = lesson.train_alone(), lesson.distill("kd", seed=1), lesson.distill("at", variant="repdistiller")
+    assert [run.card["config_hash"] for run in found] == [row["config_hash"] for row in rows]
+
+
+def test_plain_runs_keep_their_hash_and_smoothed_ones_have_their_own():
+    how = {"data": tiny_data(), "epochs": 1, "batch_size": 8, "device": "cpu"}
+    plain, smoothed = train_alone("resnet8", **how), train_alone("resnet8", label_smoothing=0.1, **how)
+    assert "label_smoothing" not in plain.card and smoothed.card["label_smoothing"] == 0.1
+    assert plain.card["config_hash"] != smoothed.card["config_hash"]
+    assert smoothed.history["task"].iloc[0] != plain.history["task"].iloc[0]
+
+
+def test_label_smoothing_is_cross_entropy_with_a_softened_target():
+    data = tiny_data()
+    student = kd_teach.create_model("resnet8", 3).eval()
+    batch = next(iter(kd_teach.data.plain_batches(data.val, data)))
+    features = student(batch.images)
+    [phase] = Alone(student, data, label_smoothing=0.3).phases()
+    expected = 0.0
+    for logits, label in zip(features.logits, batch.labels, strict=True):
+        logs = logits.log_softmax(0)
+        expected -= sum((0.7 * (k == label) + 0.1) * logs[k] for k in range(3)) / len(batch.labels)
+    assert torch.allclose(phase.objective(features, None, batch)["task"], torch.as_tensor(expected))
+    with pytest.raises(ValueError, match="label_smoothing is 1"):
+        Alone(student, data, label_smoothing=1)
+
+
+def record(seconds):
+    return Record("p", 1, seconds, 0.1, {"task": 1.0}, 1.0, math.nan)
+
+
+def test_peak_memory_sees_a_large_tensor_and_forgets_it():
+    memory = PeakMemory("cpu")
+    memory.note(record(0.0))
+    before = memory.peak_mb
+    torch.zeros(50_000_000)  # 200 MB, gone at once
+    memory.note(record(0.0))
+    assert memory.peak_mb > before + 150
+    later = PeakMemory("cpu")
+    later.note(record(0.0))
+    assert later.peak_mb < memory.peak_mb - 100
+
+
+def test_epochs_that_a_checkpoint_only_repeats_do_not_count():
+    memory = PeakMemory("cpu")
+    memory.note(record(60.0))
+    assert memory.peak_mb is None and not memory.trained
+
+
+def test_lesson_weights_come_from_the_chosen_rows(tmp_path):
+    table = tmp_path / "lesson_weights.csv"
+    assert lesson_weight("kd", path=table) is None
+    chosen_weights.cache_clear()
+    rows = ["kd,paper,1.0,0.9,False", "kd,paper,3.0,2.7,True", "at,paper,1.0,10.0,False", "crd,repdistiller,1,0.8,True"]
+    table.write_text("\n".join(["method,variant,multiple,weight,chosen", *rows]))
+    assert lesson_weight("kd", path=table) == lesson_weight("kd", "paper", table) == 2.7
+    assert lesson_weight("at", path=table) is None
+    assert lesson_weight("crd", "repdistiller", table) == 0.8 and lesson_weight("crd", path=table) is None
+    with pytest.raises(ValueError, match="Unknown method 'kdd'. Did you mean 'kd'"):
+        lesson_weight("kdd", path=table)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "budget", "given"),
+    [
+        ("kd", {}, "smoke", {"weight": 2.7}),
+        ("kd", {"weight": 1.0}, "smoke", {"weight": 1.0}),
+        ("kd", {"variant": "paper"}, "smoke", {"variant": "paper", "weight": 2.7}),
+        ("kd", {"temperature": 2.0}, "smoke", {"temperature": 2.0, "weight": 2.7}),
+        ("kd", {}, "full", {}),
+        ("crd", {"variant": "repdistiller"}, "smoke", {"variant": "repdistiller", "weight": 0.8}),
+        ("crd", {"variant": "repdistiller"}, "full", {"variant": "repdistiller"}),
+        ("crd", {}, "smoke", {}),  # the paper's form was not tuned
+    ],
+)
+def test_a_lesson_takes_the_weight_tuned_for_its_variant_unless_told_otherwise(
+    method, options, budget, given, tmp_path, monkeypatch
+):
+    asked, table = {}, tmp_path / "lesson_weights.csv"
+    table.write_text("method,variant,weight,chosen\nkd,paper,2.7,True\ncrd,repdistiller,0.8,True\n")
+    monkeypatch.setattr("kd_teach.lesson_weights.results_folder", lambda: tmp_path)
+    monkeypatch.setattr("kd_teach.lessons.distill", lambda method, **how: asked.update(how))
+    kd_teach.Lesson(budget, tiny_data(), None, "t", "resnet8", 2).distill(method, **options)
+    assert asked["options"] == given

@@ -1,0 +1,157 @@
+"""Grids: what a file means, in which order, and what is refused at once."""
+
+import itertools
+import re
+
+import pytest
+
+from kd_teach import list_methods
+from kd_teach.lesson_weights import tuned_variant
+from kd_teach.lessons import BUDGETS
+from kd_teach.study import blocks, flag_study, list_studies, load_study, make_study
+from tests.study.tiny import grid
+
+PAIR = [["shapes10/resnet20", "resnet8"]]
+SMALL = {"data": "shapes10", "pairs": PAIR, "methods": ["kd"]}
+
+
+def test_methods_pairs_seeds_and_budgets_are_multiplied_out_in_order(world):
+    pairs = [["shapes10/resnet20", "resnet8"], ["shapes10/resnet20", "resnet14"]]
+    budgets = ["smoke", {"samples": 50, "val": 20, "epochs": 4}]
+    study = make_study(SMALL | {"pairs": pairs, "budgets": budgets, "seeds": [5, 2], "methods": ["alone", "at"]})
+    found = [(cell.student, cell.epochs, cell.seed, cell.method) for cell in study.cells]
+    assert found == list(itertools.product(["resnet8", "resnet14"], [2, 4], [5, 2], ["alone", "at"]))
+    assert {cell.samples for cell in study.cells} == {320, 50} and not study.select and study.out is None
+
+
+def test_words_stand_for_lists(world):
+    cells = make_study(SMALL | {"methods": ["alone", "all"], "seeds": 3}).cells
+    assert [cell.method for cell in cells[:15]] == ["alone", *list_methods()] and [cells[i].seed for i in (0, 44)] == [
+        0,
+        2,
+    ]
+    lesson = BUDGETS["lesson"]
+    assert (cells[0].samples, cells[0].val, cells[0].epochs) == (lesson.samples, lesson.val, lesson.epochs)
+    [half] = make_study(SMALL | {"budgets": [{"like": "full", "share": 0.5}]}).cells
+    assert half.epochs == BUDGETS["full"].epochs / 2 and half.samples is None
+
+
+def test_a_block_overrides_what_stands_at_the_top():
+    top = {"weights": {"at": 5.0}, "settings": {"lr": 0.05, "augment": {"pad": 2}}, "seeds": 2, "weight": "published"}
+    own = {"name": "second", "methods": ["at", "kd"], "weights": {"kd": 0.3}, "with_kd": 1.0, "seeds": 1}
+    first, _, at, kd = make_study(SMALL | top | {"block": [{"name": "first"}, own | {"settings": {"lr": 0.2}}]}).cells
+    assert (first.block, first.weight, first.with_kd, first.settings["lr"]) == ("first", 0.9, None, 0.05)
+    assert (at.block, at.weight, at.with_kd, at.seed) == ("second", 5.0, 1.0, 0) and kd.weight == 0.3
+    assert at.settings["lr"] == 0.2 and at.settings["augment"].pad == 2
+
+
+def test_variant_goes_to_the_methods_that_have_it():
+    chosen = {"variant": "repdistiller", "variants": {"fitnet": "paper"}}
+    cells = make_study(SMALL | {"methods": ["kd", "at", "fitnet"]} | chosen).cells
+    assert [cell.variant for cell in cells] == ["paper", "repdistiller", "paper"] and cells[1].weight == 1000
+
+
+def test_multiples_are_short_numbers_and_one_is_exact():
+    cells = make_study(SMALL | {"methods": ["crd", "ab"], "multiples": [0.3, 1]}).cells
+    assert [cell.weight for cell in cells] == [0.0036, 0.012, 0.000385714, 9 / 7000]
+
+
+def test_lesson_weights_are_those_of_the_variant(monkeypatch):
+    tuned = {("kd", "paper"): 2.7, ("at", "paper"): 30.0, ("crd", "repdistiller"): 0.24}
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: tuned.get((method, variant)))
+    chosen = {"weight": "lesson", "variants": {"crd": "repdistiller"}}
+    cells = make_study(SMALL | {"methods": ["alone", "kd", "at", "crd"]} | chosen).cells
+    assert [cell.weight for cell in cells] == [None, 2.7, 30.0, 0.24]
+
+
+def test_without_a_lesson_weight_only_variants_that_are_never_tuned_take_the_published_one(monkeypatch):
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: None)
+    never = {"at": "repdistiller", "crd": "paper", "fsp": "adapter"}
+    cells = make_study(SMALL | {"methods": list(never), "weight": "lesson", "variants": never}).cells
+    assert [(cell.variant, cell.weight) for cell in cells] == [("repdistiller", 1000), ("paper", 0.012), ("adapter", 1)]
+    for method, variant in {"sp": "paper", "crd": "repdistiller"}.items():
+        with pytest.raises(ValueError, match=rf"no lesson weight of {method} \({variant}\) yet: first run"):
+            make_study(SMALL | {"methods": [method], "weight": "lesson", "variants": {method: variant}})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"metods": ["kd"]}, "Unknown key 'metods'. Did you mean 'methods'"),
+        ({"block": [{"sed": 1}]}, "Unknown key of a block 'sed'. Did you mean 'seeds'"),
+        ({"methods": ["kdd"]}, "Unknown method 'kdd'. Did you mean 'kd'"),
+        ({"pairs": [["shapes10/resnet2", "resnet8"]]}, "Unknown teacher 'shapes10/resnet2'. Did you mean"),
+        ({"pairs": [["shapes10/resnet20", "resnt8"]]}, "Unknown model 'resnt8'. Did you mean"),
+        ({"data": "shape10"}, "Unknown data set 'shape10'. Did you mean 'shapes10'"),
+        ({"budgets": ["leson"]}, "Unknown budget 'leson'. Did you mean 'lesson'"),
+        ({"budgets": [{"epoch": 3}]}, "Unknown key of a budget 'epoch'. Did you mean 'epochs'"),
+        ({"budgets": [{"samples": 30}]}, "lacks epochs"),
+        ({"budgets": [{"epochs": 0}]}, "epochs is 0"),
+        ({"settings": {"batchsize": 3}}, "Unknown setting 'batchsize'. Did you mean 'batch_size'"),
+        ({"variants": {"at": "papper"}}, "Unknown variant of at 'papper'. Did you mean 'paper'"),
+        ({"variant": "papper"}, "Unknown variant 'papper'"),
+        ({"weights": {"a": 1}}, "Unknown method in weights 'a'"),
+        ({"weight": "tuned"}, "Unknown weight 'tuned'. Did you mean 'published'? Known: lesson, published"),
+        ({"select": "val"}, "Unknown value of select 'val'"),
+        ({"block": [{}, {"options": {"kd": {"temperature": 2.0}}}]}, "would share a row"),
+    ],
+)
+def test_what_is_not_known_is_refused_at_once(wrong, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        make_study(SMALL | wrong)
+
+
+def test_blocks_without_the_needful_are_refused():
+    with pytest.raises(ValueError, match="Block 'study' lacks pairs, methods"):
+        make_study({"data": "shapes10"})
+
+
+def test_a_file_is_read_and_its_errors_name_it(world, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'data = "shapes10"\npairs = [["shapes10/resnet20", "resnet8"]]\nmethods = ["kd"]\nout = "a/b.csv"\n'
+    )
+    assert load_study(path).out.as_posix() == "a/b.csv" and len(load_study(path).cells) == 1
+    path.write_text("data = \n")
+    with pytest.raises(ValueError, match=r"mine\.toml: .*line 1"):
+        load_study(path)
+    with pytest.raises(ValueError, match="Unknown study 'leson'. Did you mean 'lesson'"):
+        load_study("leson")
+
+
+def test_flags_are_a_grid_of_one_block(world):
+    flags = {"methods": ["kd"], "pairs": ["shapes10/resnet20:resnet8"], "data": "shapes10", "seeds": 2, "with_kd": None}
+    first, second = flag_study(flags, {"like": "smoke", "epochs": 5, "samples": None, "val": None}).cells
+    assert (first.teacher, first.student, first.epochs, first.samples) == ("shapes10/resnet20", "resnet8", 5, 320)
+    assert second.seed == 1
+    with pytest.raises(ValueError, match="--pair missing: name a study"):
+        flag_study(flags | {"pairs": None}, {"like": "smoke"})
+    with pytest.raises(ValueError, match="'resnet8' is not understood"):
+        flag_study(flags | {"pairs": ["resnet8"]}, {"like": "smoke"})
+
+
+OWN = ("lesson", "lesson_published", "lesson_shapes10", "lesson_with_kd", "lesson_wrn", "tune")
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_shipped_studies_are_what_they_say(name, monkeypatch):
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    monkeypatch.setattr(blocks, "teacher_card", lambda name: {})  # a teacher may not have been trained yet
+    study = load_study(name)
+    lesson, methods = BUDGETS["lesson"], {cell.method for cell in study.cells}
+    assert name in list_studies() and {cell.student for cell in study.cells} == {"resnet8"}
+    assert {(cell.samples, cell.val) for cell in study.cells} == {(lesson.samples, lesson.val)}
+    variants = {cell.method: cell.variant for cell in study.cells if not cell.is_control}
+    assert variants == {m: tuned_variant(m) for m in list_methods()} | ({"fsp": "adapter"} if "wrn" in name else {})
+    assert variants["crd"] == "repdistiller" and variants["cc"] == "paper"
+    if study.select:
+        assert len(study.cells) == 14 * 4 and {cell.epochs for cell in study.cells} == {round(lesson.epochs / 2)}
+        assert {cell.multiple for cell in study.cells} == {0.1, 0.3, 1.0, 3.0}
+    else:
+        assert methods == {"alone", "label_smoothing", *list_methods()} and len(study.cells) == 16 * 5
+        assert {cell.epochs for cell in study.cells} == {lesson.epochs} and study.out.name == "lesson_study.csv"
+        assert {c.label_smoothing for c in study.cells if c.method == "label_smoothing"} == {0.1}
+
+
+def test_tiny_grid_is_a_grid(world):
+    assert [cell.method for cell in make_study(grid(world)).cells] == ["alone", "label_smoothing", "kd", "at"]
