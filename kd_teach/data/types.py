@@ -49,6 +49,15 @@ class Split:
         images = self.images[rows] if isinstance(rows, slice) else take(self.images, rows)
         return Split(images, self.labels[rows], masks)
 
+    def sample(self, count: int, *, seed: int = 0) -> "Split":
+        """`count` images drawn without replacement, in random order, the same for the same seed.
+
+        For pictures and quick looks: a split may be sorted by class, so that its first images are all alike.
+        """
+        if not 0 <= count <= len(self):
+            raise ValueError(f"{count} images were asked for; this split has {len(self)}.")
+        return self.select(torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))[:count])
+
 
 Parts = tuple[Split, Split, tuple[str, ...]]  # what a reader finds: train, test, class names
 

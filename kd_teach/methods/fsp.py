@@ -108,6 +108,11 @@ class FSPLoss(nn.Module):
         if variant == "adapter":
             if self.channels is None:
                 raise ValueError("The adapter variant must know the widths: pass student_channels, teacher_channels.")
+            if len(self.channels[0]) != len(self.channels[1]):
+                raise ValueError(
+                    f"FSP compares step by step: the student has {len(self.channels[0])} maps and the teacher "
+                    f"{len(self.channels[1])}; tap as many of the one as of the other."
+                )
             self.adapters.extend(_adapter(c_s, c_t) for c_s, c_t in zip(*self.channels, strict=True))
         elif self.channels is not None:
             _check_equal(*self.channels)

@@ -12,6 +12,7 @@ from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_arra
 from kd_teach.plots.similarities import class_numbers, some
 
 THUMB = 36  # points, the side of a neighbour's picture; less where bars stand closer
+NAME_SIZE, NAME_ROOM = 8, 62  # points, points × letters: longer names are set smaller, or neighbours would touch
 GAP = 0.8  # between the nearest and the farthest, in bars
 
 
@@ -81,7 +82,7 @@ def neighbour_bars(
     if len(far):
         ax.text(places[len(near)] - 0.5 - GAP / 2, 0, "…", ha="center", va="bottom", fontsize=14)
     names = [_name(j, labels, classes) for j in shown]
-    ax.set_xticks(places, names, fontsize=8)
+    ax.set_xticks(places, names, fontsize=min(NAME_SIZE, NAME_ROOM / max(map(len, names))))
     if labels is not None:
         for tick, j in zip(ax.get_xticklabels(), shown, strict=True):
             tick.set_fontweight("bold" if labels[j] == labels[query] else "normal")

@@ -90,7 +90,7 @@ class Explorer(ipywidgets.VBox):
             joined.paste(picture, (left, top))
             left, top = (left + picture.width, top) if beside else (left, top + picture.height)
         file = io.BytesIO()
-        joined.quantize(64).save(file, "png", optimize=True)
+        joined.quantize(128, method=Image.Quantize.MAXCOVERAGE).save(file, "png", optimize=True)
         return file.getvalue()
 
     def _repr_mimebundle_(self, **kwargs) -> dict[str, object]:

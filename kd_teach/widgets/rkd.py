@@ -90,18 +90,19 @@ def draw(teacher: Corners, student: Corners) -> Figure:
     # Fixed margins: looking for the best ones at every move of a point would take half of the time.
     margins = {"left": 0.02, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.32}
     figure, (shapes, distances, corners) = plt.subplots(1, 3, figsize=(8, 3.1), gridspec_kw=margins)
-    for name, e, colour in (("teacher", e_t, style.TEACHER), ("student", e_s, style.DISTILLED)):
-        e = relative(e)
+    places = [relative(e) for e in (e_t, e_s)]
+    for name, e, colour in zip(("teacher", "student"), places, (style.TEACHER, style.DISTILLED), strict=True):
         shapes.fill(*e.T, facecolor=colour, edgecolor=colour, alpha=0.25, linewidth=2, label=name)
         for letter, (x, y) in zip(LETTERS, e.tolist(), strict=False):
             shapes.text(x, y, letter, color=colour, weight="bold", ha="center", va="center")
-    shapes.set(aspect="equal", xlim=(-1.2, 1.2), ylim=(-1.2, 1.2), xticks=[], yticks=[])
+    reach = max(1.2, *(1.1 * e.abs().max().item() for e in places))
+    shapes.set(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
     shapes.set_title("centred, mean\ndistance 1")
     shapes.legend(loc="upper right", fontsize=8)
 
     i, j = torch.triu_indices(len(e_t), len(e_t), offset=1)
     ratios = [distance_ratios(e)[i, j] for e in (e_t, e_s)]
-    _agreement(distances, *ratios, top=max(2.0, *(r.max().item() for r in ratios)))
+    _agreement(distances, *ratios, top=max(2, *(math.ceil(r.max()) for r in ratios)))
     distances.set(xlabel="teacher's distance / mean", ylabel="student's")
     distances.set_title(f"distances\nL_D = {RKDLoss(distance=1, angle=0)(e_s, e_t):.4f}")
 

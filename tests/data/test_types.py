@@ -43,6 +43,17 @@ def test_select_takes_images_labels_and_masks_together():
     assert len(split.select([])) == 0
 
 
+def test_sample_mixes_what_is_sorted_and_repeats_itself():
+    split = Split(torch.zeros(40, 3, 2, 2, dtype=torch.uint8), torch.arange(40) // 10)
+    drawn = split.sample(12)
+    assert len(drawn) == 12 and len(drawn.labels.unique()) > 1
+    assert torch.equal(drawn.labels, split.sample(12).labels)
+    assert not torch.equal(drawn.labels, split.sample(12, seed=1).labels)
+    assert split.sample(40).labels.bincount().tolist() == [10] * 4  # nothing twice
+    with pytest.raises(ValueError, match="41 images were asked for; this split has 40"):
+        split.sample(41)
+
+
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_take_is_indexing_and_channels_last(layout):
     images = torch.randint(256, (5, 3, 8, 6), dtype=torch.uint8).to(memory_format=layout)

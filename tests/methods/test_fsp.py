@@ -138,6 +138,11 @@ def test_adapters_stand_only_where_widths_differ_and_start_without_changing_the_
     torch.testing.assert_close(fsp_matrix(*adapted).norm(dim=(1, 2)), fsp_matrix(*f).norm(dim=(1, 2)))
 
 
+def test_adapters_want_as_many_maps_of_both_networks():
+    with pytest.raises(ValueError, match="the student has 3 maps and the teacher 4"):
+        FSPLoss(variant="adapter", student_channels=(2, 3, 3), teacher_channels=(2, 6, 5, 4))
+
+
 def test_an_adapter_can_make_a_wrong_flow_look_right():
     student, teacher = [maps(4, 2, 2, 5, seed=1), maps(4, 3, 2, 5, seed=2)], None
     loss = FSPLoss(variant="adapter", student_channels=(2, 3), teacher_channels=(2, 4)).double()

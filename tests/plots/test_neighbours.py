@@ -82,6 +82,19 @@ def test_pictures_do_not_touch_the_names_or_each_other():
     assert all(name.y0 > 0 for name in names)
 
 
+def test_long_names_do_not_touch_each_other():
+    figure = plots.neighbour_card(
+        {"teacher": torch.full((12,), 1 / 12)},
+        0,
+        torch.zeros(12, 3, 8, 8, dtype=torch.uint8),
+        labels=torch.zeros(12, dtype=torch.int64),
+        classes=("automobile",),
+    )
+    figure.draw_without_rendering()
+    extents = [name.get_window_extent() for name in figure.axes[0].get_xticklabels()]
+    assert len(extents) == 9 and all(a.x1 < b.x0 for a, b in itertools.pairwise(extents))
+
+
 def test_card_shows_the_query_beside_the_bars():
     figure = plots.neighbour_card(BOTH, 2, IMAGES, labels=LABELS, classes=CLASSES)
     bars, picture = figure.axes

@@ -46,7 +46,8 @@ def test_distances_and_angles_stand_over_the_teachers():
 
 def test_far_points_stay_in_the_picture():
     far = [[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [0.1, 0.1], [0.05, 0.05], [9.0, 9.0]]
-    _, distances, _ = rkd.draw(far[::-1], far).axes
+    shapes, distances, _ = rkd.draw(far[::-1], far).axes
+    assert all(abs(x) < shapes.get_xlim()[1] for text in shapes.texts for x in text.get_position())
     assert distances.lines[1].get_ydata().max() <= distances.get_ylim()[1]
 
 
