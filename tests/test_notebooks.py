@@ -13,7 +13,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from tools.run_notebooks import MAX_BYTES, NOTEBOOKS, WIDGET, clean, problems, quantise, run
+from kd_teach.exercises import get_exercise, list_exercises
+from kd_teach.methods import list_methods
+from tools.run_notebooks import MAX_BYTES, NOTEBOOKS, WIDGET, clean, code_cells, problems, quantise, run
 
 
 def png(image: Image.Image) -> str:
@@ -37,7 +39,8 @@ def photo() -> Image.Image:
 def executed(*, widget_id: str = "1f3a", when: str = "2000-01-01T00:00:00") -> NotebookNode:
     """A small notebook as a run leaves it: a picture, a widget shown twice, ids and times of that run."""
     picture = new_output("display_data", {"image/png": png(photo())})
-    widgets = [new_output("display_data", {WIDGET: {"model_id": widget_id}}) for _ in range(2)]
+    panel = {"image/png": png(photo())}
+    widgets = [new_output("display_data", {WIDGET: {"model_id": widget_id}} | panel) for _ in range(2)]
     cells = [
         new_markdown_cell("# Title", id="a"),
         new_code_cell("show()", id="b", execution_count=1, outputs=[picture]),
@@ -65,8 +68,12 @@ def run_out_of_order(notebook):
     notebook.cells[1].execution_count, notebook.cells[3].execution_count = 2, 1
 
 
-def remove_picture(notebook):
-    notebook.cells[1].outputs = []
+def remove_pictures(notebook):
+    notebook.cells[1].outputs = notebook.cells[3].outputs = []
+
+
+def remove_panel(notebook):
+    del notebook.cells[3].outputs[1].data["image/png"]
 
 
 def keep_widget_state(notebook):
@@ -81,9 +88,42 @@ def swell(notebook):
     notebook.cells[0].source = "x" * MAX_BYTES
 
 
+SECTIONS = [
+    "## 1. ", "## 2. Predict", "## 3. Equation ↔ code", "## 4. Build it", "## 5. Paper versus code",
+    "## 6. What it is blind to", "## 7. See it before", "## 8. Train: alone, and under the teacher",
+    "## 9. See it after", "## 10. Play", "## 11. Exercises", "## 12. What was reported",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
 def test_committed_notebook_is_clean(path):
     assert problems(nbformat.read(path, as_version=4)) == []
+
+
+@pytest.mark.parametrize("method", list_methods())
+def test_method_notebook_has_the_twelve_sections(method):
+    [path] = NOTEBOOKS.glob(f"[0-9][0-9]_{method}.ipynb")
+    text = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
+    found = [line for source in text for line in source.splitlines() if line.startswith("## ")]
+    assert len(found) == len(SECTIONS)
+    assert [line[: len(start)] for line, start in zip(found, SECTIONS, strict=True)] == SECTIONS
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.name)
+def test_every_exercise_of_a_notebook_is_a_stub_and_a_check(path):
+    """The stub is the exercise's own, the next code cell checks it, and no exercise of the topic is left out."""
+    cells = code_cells(nbformat.read(path, as_version=4))
+    used = []
+    for cell, after in zip(cells, [*cells[1:], None], strict=True):
+        for tag in cell.metadata.get("tags", []):
+            if tag.startswith("exercise:"):
+                exercise = get_exercise(tag.partition(":")[2])
+                assert cell.source == exercise.stub()
+                assert f"check:{exercise.name}" in after.metadata.tags
+                assert f'check("{exercise.name}", {exercise.variable})' in after.source
+                used.append(exercise.name)
+    topic = {"start_here": "start", "your_own": "own"}.get(path.stem[3:], path.stem[3:])
+    assert sorted(used) == sorted(list_exercises(topic))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +133,8 @@ def test_committed_notebook_is_clean(path):
         (warn, "code cell 1 wrote to stderr: Warning: soon gone"),
         (skip_a_cell, "counts are [1, None]"),
         (run_out_of_order, "counts are [2, 1]"),
-        (remove_picture, "no picture"),
+        (remove_pictures, "no picture"),
+        (remove_panel, "code cell 2 shows a widget without a picture"),
         (keep_widget_state, "widget state"),
         (keep_timestamps, "timestamps"),
         (swell, "2.0 MB"),

@@ -1,4 +1,4 @@
-"""Rewrite the README's tables of methods and of invariances from the recipes: python tools/readme_tables.py"""
+"""Rewrite the README's tables from notebooks, recipes and results: python tools/readme_tables.py"""
 
 import re
 from importlib import import_module
@@ -6,7 +6,9 @@ from itertools import groupby
 from pathlib import Path
 
 from kd_teach import get_recipe, list_methods
+from kd_teach.course import course
 from kd_teach.invariances import BLIND_TO, CHANGES
+from kd_teach.study.markdown import study_section
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -16,6 +18,16 @@ def table(header: list[str], rows: list[list[str]], *, centred: bool = False) ->
     """A Markdown table."""
     rule = ["---", *[":-:" if centred else "---"] * (len(header) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
+
+
+def course_table() -> str:
+    """A row per notebook: its first picture, title, minutes, kind of knowledge, and what comes before."""
+    rows = []
+    for head in course():
+        picture = f'<img src="docs/thumbnails/{head.path.stem}.png" width="120" alt="">'
+        link = f"[{head.path.stem}](notebooks/{head.path.name})"
+        rows.append([picture, link, head.title, str(head.minutes), head.knowledge or "–", head.before or "–"])
+    return table(["", "notebook", "what it is about", "minutes", "knowledge", "before it"], rows)
 
 
 def methods_table() -> str:
@@ -46,7 +58,7 @@ def invariances_table() -> str:
     return table(["loss", *CHANGES], rows, centred=True)
 
 
-BLOCKS = {"methods": methods_table, "invariances": invariances_table}
+BLOCKS = {"course": course_table, "methods": methods_table, "invariances": invariances_table, "study": study_section}
 
 
 def rewritten(text: str) -> str:

@@ -3,8 +3,8 @@
     python tools/run_notebooks.py                      all in notebooks/
     python tools/run_notebooks.py notebooks/01_kd.ipynb
 
-A notebook with a problem (a cell that raised or wrote to stderr, no picture, more than 2 MB) is not saved:
-the script says what and where, one line each, and ends with status 1.
+A notebook with a problem (a cell that raised or wrote to stderr, a widget without picture, more than 2 MB) is not
+saved: the script says what and where, one line each, and ends with status 1.
 """
 
 import argparse
@@ -87,7 +87,9 @@ def quantise(png: str) -> str:
     if image.mode == "RGBA" and image.getextrema()[3] == (255, 255):
         image = image.convert("RGB")  # fully opaque: Pillow's best palettes know no transparency
     buffer = io.BytesIO()
-    image.quantize(256).save(buffer, format="PNG", optimize=True)
+    # MAXCOVERAGE keeps the ends of a colour bar; median cut would turn them into their neighbours. RGB only.
+    how = Image.Quantize.MAXCOVERAGE if image.mode == "RGB" else None
+    image.quantize(256, method=how).save(buffer, format="PNG", optimize=True)
     small = base64.b64encode(buffer.getvalue()).decode()
     return small if len(small) < len(png) else png
 
@@ -100,6 +102,9 @@ def problems(notebook: NotebookNode) -> list[str]:
             found.append(f"code cell {number} raised {output.ename}: {output.evalue}")
         if output.get("name") == "stderr":
             found.append(f"code cell {number} wrote to stderr: {output.text.strip().splitlines()[0]}")
+        data = output.get("data", {})
+        if WIDGET in data and "image/png" not in data:
+            found.append(f"code cell {number} shows a widget without a picture for those who only read")
     counts = [cell.execution_count for cell in code_cells(notebook)]
     if counts != list(range(1, len(counts) + 1)):
         found.append(f"cells were not executed once each from top to bottom: counts are {counts}")
