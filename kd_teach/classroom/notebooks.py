@@ -14,13 +14,7 @@ from kd_teach.course import Head
 from kd_teach.exercises import Exercise, Question, get_exercise
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-IMPORTS = """import math
-
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-from kd_teach.exercises import check, hint"""
+IMPORTS = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn"  # as solutions use them
 SEEDS = (1, 2)  # of the hidden tests' inputs
 FOLDED_SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution.*?</details>\s*", flags=re.DOTALL)
 
@@ -72,9 +66,7 @@ def assignment(head: Head, notebook: NotebookNode, *, points: int) -> NotebookNo
             "each answer as often as you like; your teacher's computer runs it again, on other numbers.",
             id="title",
         ),
-        new_code_cell(
-            "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn", id="imports"
-        ),
+        new_code_cell(IMPORTS, id="imports"),
         new_code_cell("from kd_teach.exercises import check, hint", id="exercises"),
     ]
     for exercise in exercises:
