@@ -15,7 +15,7 @@ from kd_teach.evaluation import predict
 from kd_teach.interrupt import Interruptible
 from kd_teach.metrics import accuracy, confusion
 from kd_teach.models import create_model
-from kd_teach.optimisation import Settings
+from kd_teach.optimisation import Settings, epochs_of_phases
 from kd_teach.precision import pick_device, pick_precision
 from kd_teach.recipe import Recipe
 from kd_teach.runs import Result, claim, config_hash, environment, finish, read_run, weights_fingerprint
@@ -130,7 +130,7 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
     checkpoint = folder / "checkpoint.pt" if folder else None
 
     torch.manual_seed(settings.seed)
-    records, finished = [], False
+    records = []
     with Interruptible() as between_epochs:  # within an epoch, train itself listens for Ctrl-C
         for record in train(run, data, settings, checkpoint=checkpoint):
             records.append(record)
@@ -138,8 +138,8 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
                 on_epoch(record)
             if between_epochs.asked or not record.complete:
                 break
-        else:
-            finished = True
+    # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
+    finished = sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
     history = history_table(records)
     if folder:
         history.to_csv(folder / "history.csv", index=False)

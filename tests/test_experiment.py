@@ -20,6 +20,7 @@ from kd_teach import (
     predict,
     teacher_card,
     train_alone,
+    training,
 )
 from kd_teach.metrics import accuracy
 from tests.helpers import same_weights, tiny_data
@@ -72,6 +73,20 @@ def test_what_the_loss_learns_starts_from_the_seed_too():
         torch.manual_seed(disturbance)  # what a user may have drawn in the meantime
         weights.append(distill("fitnet", student=student, teacher=TEACHER, **BUDGET).student)
     assert same_weights(*weights)
+
+
+def test_ctrl_c_in_the_last_batch_of_an_epoch_does_not_finish_a_run(tmp_path, monkeypatch):
+    take_step = training.take_step
+
+    def pressed(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return take_step(*arguments)
+
+    monkeypatch.setattr(training, "take_step", pressed)
+    data = tiny_data()
+    result = train_alone("resnet8", data=data, epochs=2, batch_size=len(data.train), device="cpu", out=tmp_path / "run")
+    assert len(result.history) == 1 and not result.complete
+    assert (tmp_path / "run" / "checkpoint.pt").exists()
 
 
 def test_interrupted_run_says_how_to_go_on(tmp_path, capsys):

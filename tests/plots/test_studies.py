@@ -84,8 +84,8 @@ def test_cost_names_every_point_and_joins_the_worthy():
 
 
 def test_names_do_not_cover_points_or_each_other():
-    crowd = pd.DataFrame({"cost": 1 + 0.1 * np.arange(6), "test_accuracy": 0.7, "spread": np.nan, "worth": True})
-    crowd.index = [f"method {i}" for i in range(6)]
+    crowd = pd.DataFrame({"cost": [1, 1.02, 1.04, 1.06, 2], "test_accuracy": 0.7, "spread": np.nan, "worth": True})
+    crowd.index = [f"method {i}" for i in range(5)]
     ax = plots.accuracy_against_cost(crowd)
     ax.figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in ax.texts]
