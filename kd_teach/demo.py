@@ -3,7 +3,7 @@
 Everything is on board: shapes10 is drawn here, its teacher ships with the package. Student and twin start from the
 same weights and see the same batches; only the loss differs. The budget is so small that the twin hardly learns
 anything from the labels, while hints (FitNet, trained jointly) show the student at once what to look for. Soft
-targets alone (KD) do not help this early, and with 10,000 images and 12 epochs the twin learns too: see the notebooks.
+targets alone (KD) do not help this early, and the twin learns only with more images and epochs.
 """
 
 from pathlib import Path

@@ -15,7 +15,7 @@ class Settings:
     """How to train: SGD with Nesterov momentum, a short warm-up and a straight line down to zero in every phase.
 
     The schedule ends at zero because a short budget pays for every step: with a constant rate the last epochs
-    of a 12-epoch lesson would still be noise. Weights with one dimension (batch norm, biases, VID's variances)
+    of a lesson would still be noise. Weights with one dimension (batch norm, biases, VID's variances)
     are spared the weight decay. The last four fields are for benchmarks that were run otherwise.
     """
 
