@@ -145,6 +145,11 @@ def unit(x: Tensor, dim: int = -1) -> Tensor:
     return x / torch.where(norm > DEAD, norm, torch.inf)
 
 
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """The sum of the products of two tensors of one shape, read once: no tensor of products in between."""
+    return torch.dot(a.flatten(), b.flatten())
+
+
 def energy(f: Tensor, dim: int) -> Tensor:
     """The sum of squares of a map along `dim`, without that dimension.
 

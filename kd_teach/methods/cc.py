@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_full_precision, unit
+from kd_teach.methods._tensors import check_pair, in_full_precision, inner, unit
 from kd_teach.recipe import Recipe, Variant
 
 LIVE_WIDTH = 128  # of RepDistiller's linear layers
@@ -164,7 +164,7 @@ def congruence(e_s: Tensor, e_t: Tensor, matrix) -> Tensor:
 def neighbour_product(e_s: Tensor, e_t: Tensor, matrix) -> Tensor:
     """1/(N-1) sum_i d[i].d[i+1] with d = |e_s - e_t|: no kernel, but the batch's neighbours."""
     gap = (e_s - e_t).abs()
-    return (gap[:-1] * gap[1:]).sum(dim=1).mean()
+    return inner(gap[:-1], gap[1:]) / (len(gap) - 1)
 
 
 COMPARISONS = {"paper": congruence, "repdistiller": neighbour_product}

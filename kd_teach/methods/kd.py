@@ -15,7 +15,7 @@ Differs   The paper minimises a cross-entropy with soft targets: the same gradie
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.methods._tensors import check_pair, in_full_precision
+from kd_teach.methods._tensors import check_pair, in_full_precision, inner
 from kd_teach.recipe import Recipe, Variant
 
 
@@ -60,9 +60,8 @@ class KDLoss(nn.Module):
             )
         log_p_s = F.log_softmax(z_s / self.temperature, dim=1)
         log_p_t = F.log_softmax(z_t.detach() / self.temperature, dim=1)
-        # kl_div wants (log student, log teacher); "mean" would also divide by K, "batchmean" is the equation's 1/N.
-        divergence = F.kl_div(log_p_s, log_p_t, reduction="batchmean", log_target=True)
-        return self.temperature**2 * divergence
+        # KL = sum p_t (log p_t - log p_s): the teacher's probabilities weigh, and the mean is over N, not over N K.
+        return inner(log_p_t.exp(), log_p_t - log_p_s) * (self.temperature**2 / len(z_s))
 
     def extra_repr(self) -> str:
         return f"temperature={self.temperature}"
