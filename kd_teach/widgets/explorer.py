@@ -106,6 +106,7 @@ def png(figure: Figure) -> bytes:
     """The figure as a PNG; it is closed, so that the inline backend does not show it a second time."""
     file = io.BytesIO()
     figure.set_dpi(DPI)
-    FigureCanvasAgg(figure).print_png(file)  # savefig would lay out and draw it twice
+    canvas = FigureCanvasAgg(figure)
+    canvas.print_png(file, pil_kwargs={"compress_level": 1})  # savefig would lay out and draw it twice
     plt.close(figure)
     return file.getvalue()
