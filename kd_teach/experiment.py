@@ -145,7 +145,8 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
         history.to_csv(folder / "history.csv", index=False)
     if not finished:
         if folder:
-            print(f"Stopped; the state is in {checkpoint}. The same command with --resume goes on from there.")
+            again = "The same once more" if cache else "The same with resume=True or --resume"
+            print(f"Stopped; the state is in {checkpoint}. {again} goes on from there.")
         return Result(run.student.eval(), history, math.nan, card)
 
     logits = predict(run.student, data.test, data, settings)
