@@ -29,8 +29,8 @@ test: $(READY) ## run the unit tests, then every notebook on a tiny budget, offl
 	KD_TEACH_BUDGET=smoke KD_TEACH_PROGRESS=0 OMP_NUM_THREADS=1 \
 		$(BIN)/pytest tests kd_teach notebooks $(NBVAL) $(PARALLEL) $(PYTEST_ARGS)
 
-test-unit: $(READY) ## run the unit tests only
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests kd_teach $(PARALLEL) $(PYTEST_ARGS)
+test-unit: $(READY) ## run the unit tests only, without those that start a cluster, a grader or a kernel
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests kd_teach -m "not system" $(PARALLEL) $(PYTEST_ARGS)
 
 test-browser: $(READY) ## run notebooks and widgets in Chromium, if one is installed; screenshots in tests/browser/artefacts
 	@$(BIN)/python -c "import playwright" 2>/dev/null || $(BIN)/pip install --quiet -e ".[browser]" \

@@ -55,6 +55,7 @@ def test_resume_loads_what_is_finished(folder, tmp_path):
     assert "alone 1" not in run(*command, "--resume")
 
 
+@pytest.mark.system
 def test_ctrl_c_saves_and_resume_goes_on(folder, tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-u", "-m", "kd_teach.cli", "train", "--data", folder, "--out", out, "--epochs", "500"]

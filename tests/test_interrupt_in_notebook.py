@@ -59,6 +59,7 @@ def ask(client, code, *, wait_for=None, then=None):
     return printed, client.get_shell_msg(timeout=60)["content"]
 
 
+@pytest.mark.system
 def test_stop_button_keeps_what_there_is_and_the_same_cell_goes_on(kernel):
     manager, client = kernel
     assert ask(client, PREPARE)[1]["status"] == "ok"

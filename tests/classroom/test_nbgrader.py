@@ -15,6 +15,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from kd_teach.classroom import write_classroom
 from kd_teach.exercises import get_exercise
 
+pytestmark = pytest.mark.system
+
 pytest.importorskip("nbgrader", reason='grading needs nbgrader: pip install "kd-teach[classroom]"')
 
 NAMES = ("kd.soften", "kd.loss", "kd.uniform_teacher")  # two functions and a question

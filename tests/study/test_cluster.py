@@ -23,6 +23,7 @@ def cluster():
         yield cluster
 
 
+@pytest.mark.system
 def test_four_cells_give_the_serial_table(world, cluster, tmp_path):
     study = make_study(grid(world))
     run_study(study, out=tmp_path / "serial.csv", runs=tmp_path / "a", threads=1, say=str)
@@ -34,6 +35,7 @@ def test_four_cells_give_the_serial_table(world, cluster, tmp_path):
     assert "tcp://127" not in (tmp_path / "c.json").read_text()
 
 
+@pytest.mark.system
 def test_a_dead_worker_costs_a_retry_and_not_the_study(world, cluster, tmp_path):
     study = make_study(grid(world, methods=["alone", "kd"], seeds=2, budgets=[{"val": 6, "epochs": 25}]))
     killed = []
@@ -66,6 +68,7 @@ def die(job):
     return [Outcome(cell, {})]
 
 
+@pytest.mark.system
 def test_a_cell_that_kills_its_workers_fails_alone(cluster, monkeypatch):
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)  # one death is enough
     jobs = jobs_of(Cell("kd", "t", "resnet8", "shapes10", 1, seed=seed) for seed in (0, 1))
@@ -73,12 +76,14 @@ def test_a_cell_that_kills_its_workers_fails_alone(cluster, monkeypatch):
     assert good.columns == {} and bad.columns is None and bad.error == "KilledWorker"
 
 
+@pytest.mark.system
 def test_a_failing_cell_stops_no_other(world, cluster, tmp_path):
     study = make_study(grid(world, methods=["alone", "kd"], options={"kd": {"temprature": 2.0}}))
     report = run_study(study, out=tmp_path / "t.csv", runs=tmp_path / "r", address=cluster.scheduler_address, say=str)
     assert report.rows == 1 and [outcome.error for outcome in report.failures] == ["TypeError"]
 
 
+@pytest.mark.system
 def test_resources_that_nobody_has_are_refused(world, cluster, tmp_path):
     where = {"out": tmp_path / "t.csv", "runs": tmp_path, "address": cluster.scheduler_address}
     with pytest.raises(ValueError, match="No worker of the cluster has {'GPU': 1.0}; they declare"):

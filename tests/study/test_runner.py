@@ -50,6 +50,7 @@ def test_what_is_there_is_not_run_again(world, serial, monkeypatch):
     assert all("was there" in line for line in said) and said[0].startswith("[1/4] tiny: alone, ")
 
 
+@pytest.mark.system
 def test_a_study_killed_mid_grid_ends_with_the_same_table(world, tmp_path):
     pairs = "[[{}]]".format(", ".join(map(json.dumps, world["pairs"][0])))
     path, out, runs = tmp_path / "grid.toml", tmp_path / "t.csv", tmp_path / "runs"
@@ -75,6 +76,7 @@ def test_a_study_killed_mid_grid_ends_with_the_same_table(world, tmp_path):
     assert comparable(out) == comparable(tmp_path / "whole.csv") and len(rows_of(out)) == 3
 
 
+@pytest.mark.system
 def test_processes_give_the_same_table(world, serial, tmp_path):
     report = run_study(make_study(grid(world)), out=tmp_path / "t.csv", runs=tmp_path / "runs", workers=2, say=str)
     assert not report.failures and comparable(tmp_path / "t.csv") == comparable(serial)
@@ -139,6 +141,7 @@ def die(job):
     return [Outcome(cell, {"seed": cell.seed})]
 
 
+@pytest.mark.system
 def test_a_process_that_dies_takes_only_its_own_cell_with_it():
     jobs = jobs_of(Cell("kd", "t", "resnet8", "shapes10", 1, seed=seed) for seed in (2, 1))
     good, bad = sorted(in_processes(jobs, die, workers=2, retries=1), key=lambda outcome: outcome.cell.seed)
