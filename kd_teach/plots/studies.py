@@ -22,7 +22,7 @@ LOOKS = {  # verdict -> colour, marker
     "CANNOT TELL": (GREY, "o"),
     "TOO FEW SEEDS": (GREY, "x"),
 }
-PANELS = 5  # weight curves side by side
+PANELS = 4  # weight curves side by side
 
 
 def difference_forest(comparison: pd.DataFrame, *, baseline: str = "alone", ax: Axes | None = None) -> Axes:
@@ -184,7 +184,7 @@ def weight_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(FixedLocator(rows["multiple"]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xticklabels([f"× {m:g}" for m in rows["multiple"]])
+    ax.set_xticklabels([f"{m:g}" for m in rows["multiple"]])
     ax.margins(0.15)
     ax.set(xlabel="multiple of the published weight", ylabel="validation accuracy (%)")
     ax.grid(True)
@@ -192,22 +192,25 @@ def weight_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def weight_report(curves: pd.DataFrame) -> Figure:
-    """`weight_curve` of every method on one page, on one scale of accuracy.
+    """`weight_curve` of every method on one page, on one scale of accuracy; a panel for each variant.
 
     Args:
-        curves: as for `weight_curve`, and a column method.
+        curves: as for `weight_curve`, and the columns method and variant.
     """
-    _check(curves, ["method", "multiple", "val_accuracy", "chosen"])
-    methods = list(dict.fromkeys(curves["method"]))
-    across = min(PANELS, len(methods))
-    down = -(-len(methods) // across)
+    _check(curves, ["method", "variant", "multiple", "val_accuracy", "chosen"])
+    variants = curves.groupby("method")["variant"].transform("nunique")
+    names = curves["method"].where(variants == 1, curves["method"] + " " + curves["variant"])
+    panels_of = dict(list(curves.groupby(names, sort=False)))
+    across = min(PANELS, len(panels_of))
+    down = -(-len(panels_of) // across)
     figure, panels = plt.subplots(
-        down, across, figsize=(2.3 * across + 0.6, 2 * down + 0.6), layout="constrained", sharey=True, squeeze=False
+        down, across, figsize=(2.1 * across + 0.6, 1.9 * down + 0.6), layout="constrained", sharey=True, squeeze=False
     )
-    for ax, method in zip(panels.flat, methods, strict=False):
-        weight_curve(curves[curves["method"] == method], ax=ax)
-        ax.set(xlabel="", ylabel="", title=method)
-    for ax in panels.flat[len(methods) :]:
+    for ax, (name, curve) in zip(panels.flat, panels_of.items(), strict=False):
+        weight_curve(curve, ax=ax)
+        ax.set(xlabel="", ylabel="", title=name)
+        ax.tick_params(axis="x", labelsize=8)
+    for ax in panels.flat[len(panels_of) :]:
         ax.remove()
     figure.supxlabel("multiple of the published weight (ring: chosen)", fontsize=10)
     figure.supylabel("validation accuracy (%)", fontsize=10)

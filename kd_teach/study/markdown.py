@@ -20,7 +20,7 @@ def study_section(path: Path | None = None) -> str:
     table = read_study(path)
     rows = in_block(table)
     first = rows.iloc[0]
-    teacher = rows["teacher"][rows["teacher"] != ""].iloc[0]
+    teacher = table.loc[table["block"] == first["block"], "teacher"].iloc[0]  # `rows` has none for controls
     comparisons = {base: compare(table, base) for base in ("alone", "kd") if base in set(rows["method"])}
     lines = [
         "## Which method is best?",

@@ -1,5 +1,7 @@
 """Pictures of a study: points, intervals and words against the tables that came in."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -32,7 +34,7 @@ COSTS = pd.DataFrame(
 )
 FALLS = pd.DataFrame({"fall": [0.5, 0.1, -0.2], "gain": [2.0, -1.0, 0.5]}, index=["kd", "at", "sp"])
 CURVE = pd.DataFrame({"multiple": [1.0, 0.1, 3.0, 0.3], "val_accuracy": [0.6, 0.4, 0.3, 0.7], "chosen": [0, 0, 0, 1]})
-CURVES = pd.concat([CURVE.assign(method=name) for name in "abcdefg"], ignore_index=True)
+CURVES = pd.concat([CURVE.assign(method=name, variant="paper") for name in "abcdefg"], ignore_index=True)
 
 
 def test_forest_draws_differences_intervals_and_verdicts():
@@ -110,13 +112,29 @@ def test_weight_curve_marks_the_chosen():
     assert list(ring.get_xdata()) == [0.3] and list(ring.get_ydata()) == pytest.approx([70])
     assert ring.get_markerfacecolor() == "none"
     assert ax.get_xscale() == "log"
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["× 0.1", "× 0.3", "× 1", "× 3"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0.1", "0.3", "1", "3"]
 
 
 def test_weight_report_has_a_panel_per_method():
     figure = plots.weight_report(CURVES)
     assert [ax.get_title() for ax in figure.axes] == list("abcdefg")
     assert {ax.get_ylim() for ax in figure.axes} == {figure.axes[0].get_ylim()}
+
+
+def test_weight_report_keeps_the_variants_of_a_method_apart():
+    both = [CURVE.assign(method="ft", variant=v) for v in ("paper", "repdistiller")]
+    figure = plots.weight_report(pd.concat([*both, CURVE.assign(method="at", variant="paper")]))
+    assert [ax.get_title() for ax in figure.axes] == ["ft paper", "ft repdistiller", "at"]
+    assert all(len(ax.lines[0].get_xdata()) == len(CURVE) for ax in figure.axes)
+
+
+def test_weight_report_does_not_write_one_multiple_over_the_next():
+    curve = pd.DataFrame({"multiple": [0.03, 0.1, 0.3, 1, 3, 10], "val_accuracy": 0.5, "chosen": False})
+    figure = plots.weight_report(pd.concat([curve.assign(method=m, variant="paper") for m in "abcd"]))
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_draws_on_the_axes_passed_in():
@@ -139,7 +157,7 @@ def test_draws_on_the_axes_passed_in():
         (lambda: plots.fall_against_gain(FALLS.iloc[:0]), "no rows"),
         (lambda: plots.weight_curve(CURVE.assign(chosen=1)), "4 chosen"),
         (lambda: plots.weight_curve(CURVE.assign(multiple=0.0)), "expected positive"),
-        (lambda: plots.weight_report(CURVE), "lacks method"),
+        (lambda: plots.weight_report(CURVE), "lacks method, variant"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):

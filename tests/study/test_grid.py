@@ -145,12 +145,27 @@ def test_shipped_studies_are_what_they_say(name, monkeypatch):
     assert variants == {m: tuned_variant(m) for m in list_methods()} | ({"fsp": "adapter"} if "wrn" in name else {})
     assert variants["crd"] == "repdistiller" and variants["cc"] == "paper"
     if study.select:
-        assert len(study.cells) == 14 * 4 and {cell.epochs for cell in study.cells} == {round(lesson.epochs / 2)}
-        assert {cell.multiple for cell in study.cells} == {0.1, 0.3, 1.0, 3.0}
+        assert len(study.cells) == 14 * 6 and {cell.epochs for cell in study.cells} == {round(lesson.epochs / 2)}
+        assert {cell.multiple for cell in study.cells} == {0.03, 0.1, 0.3, 1.0, 3.0, 10.0}
     else:
         assert methods == {"alone", "label_smoothing", *list_methods()} and len(study.cells) == 16 * 5
         assert {cell.epochs for cell in study.cells} == {lesson.epochs} and study.out.name == "lesson_study.csv"
         assert {c.label_smoothing for c in study.cells if c.method == "label_smoothing"} == {0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "samples", "seeds", "methods"),
+    [
+        ("kd_lesson", 12, 10_000, 5, {"alone", "kd"}),
+        ("full_data", 12, None, 3, {"alone", "label_smoothing", "kd", "at", "sp", "ofd", "crd"}),
+    ],
+)
+def test_longer_and_larger_studies_are_what_they_say(name, epochs, samples, seeds, methods, monkeypatch):
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    cells = load_study(name).cells
+    assert {(cell.epochs, cell.samples, cell.val) for cell in cells} == {(epochs, samples, 2000)}
+    assert {cell.method for cell in cells} == methods and {cell.seed for cell in cells} == set(range(seeds))
+    assert len(cells) == len(methods) * seeds
 
 
 def test_tiny_grid_is_a_grid(world):

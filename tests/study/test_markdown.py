@@ -33,3 +33,7 @@ def test_without_kd_and_without_a_table(tmp_path):
     text = section(tmp_path, table(ALONE, AT))
     assert "against alone" in text and "against kd" not in text
     assert study_section(tmp_path / "none.csv") == ""
+
+
+def test_controls_alone_still_name_the_teacher(tmp_path):
+    assert "small under big, tiny, 100 images, 2 epochs" in section(tmp_path, table(ALONE))
