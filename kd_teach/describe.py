@@ -125,10 +125,10 @@ def phase_line(phase: Phase, run: Distiller) -> str:
     names = {id(module): f"student.{name}".rstrip(".") for name, module in run.student.named_modules()}
     names |= {id(module): f"loss.{name}".rstrip(".") for name, module in run.loss.named_modules()}
     trained = [names.get(id(m), type(m).__name__) for m in phase.trains if any(True for _ in m.parameters())]
-    weights = " + ".join(f"{at_start(weight):g} {term}" for term, weight in phase.weights.items())
+    weights = " + ".join(f"{at_start(weight):.3g} {term}" for term, weight in phase.weights.items())
     teacher = f"teacher in {phase.teacher_mode} mode" if phase.teacher_runs else "no teacher"
     total = sum(other.share for other in run.phases())
-    share = f"{phase.share / total:.0%} of the epochs"
+    share = f"{100 * phase.share / total:.3g}% of the epochs"
     return f"{phase.name} ({share}) minimises {weights}, trains {', '.join(trained)}; {teacher}"
 
 

@@ -121,7 +121,8 @@ def channel_sigmas(variances: Numbers, *, spreads: Numbers | None = None, ax: Ax
     ax.bar(places, sigmas[order], color=style.OTHERS[2], label="σ")
     if spreads is not None:
         ax.plot(places, spreads[order], "_", color=style.INK, markeredgewidth=2, label="spread of the channel itself")
-        ax.legend(loc="upper left")
+        ax.set_ylim(top=1.3 * max(sigmas.max(), spreads.max()))  # room for the legend above every tick
+        ax.legend(loc="upper left", ncols=2)
     ax.set_xticks(places, order, fontsize=min(9, 460 / len(order)), rotation=90 if len(order) > 24 else 0)
     ax.set(xlabel="channel, from predictable to unpredictable", ylabel="σ", xlim=(-0.7, len(order) - 0.3))
     ax.set_title("VID: how sure the student is of each of the teacher's channels")

@@ -19,6 +19,7 @@ from kd_teach.errors import unknown
 from kd_teach.plots import style
 
 NOT_TERMS = ("phase", "epoch", "seconds", "lr", "loss", "val_accuracy")
+FAMILIAR = ("distil", "task", "kd")  # terms that look the same in every picture, whatever the order of the columns
 LOG_ABOVE = 30  # largest over smallest loss from which on a log axis shows more than a linear one
 
 
@@ -50,7 +51,10 @@ def training_curves(history: pd.DataFrame, *, ax: Axes | None = None, terms: Seq
     gapped = lambda values: np.insert(np.asarray(values, float), _starts(history)[1:], np.nan)
     epochs = gapped(range(1, len(history) + 1))
     named = [term for term in terms if term != "loss"]
-    for term, colour, marker in zip(named, cycle(style.OTHERS), cycle(style.MARKERS), strict=False):
+    in_order = [*FAMILIAR, *(term for term in known if term not in FAMILIAR)]
+    looks = dict(zip(in_order, zip(cycle(style.OTHERS), cycle(style.MARKERS), strict=False), strict=False))
+    for term in named:
+        colour, marker = looks[term]
         ax.plot(epochs, gapped(history[term]), color=colour, marker=marker, label=term)
     if "loss" in terms:
         weighted = gapped(history["loss"])
@@ -100,7 +104,7 @@ def accuracy_curves(histories: Mapping[str, pd.DataFrame], *, ax: Axes | None = 
 
 
 def training_report(history: pd.DataFrame, *, name: str = "student") -> Figure:
-    """One run on one page, 9 x 4 inches: losses left; right, if there is a validation split, accuracy.
+    """One run on one page, 8 x 4 inches: losses left; right, if there is a validation split, accuracy.
 
     Args:
         history: one run.
@@ -111,7 +115,7 @@ def training_report(history: pd.DataFrame, *, name: str = "student") -> Figure:
     """
     _check(history, ["phase", "loss", "val_accuracy"])
     validated = history["val_accuracy"].notna().any()
-    figure = plt.figure(figsize=(9, 4), layout="constrained")
+    figure = plt.figure(figsize=(8, 4), layout="constrained")
     panels = figure.subplots(1, 2 if validated else 1, squeeze=False)[0]
     training_curves(history, ax=panels[0])
     if validated:

@@ -101,5 +101,6 @@ def _outlines(values: Mapping[str, np.ndarray], bins: np.ndarray, ax: Axes | Non
     for (name, numbers), colour in zip(values.items(), style.colours(values), strict=True):
         ax.hist(numbers, bins=bins, density=True, histtype="step", color=colour, linewidth=1.8, label=name)
     ax.set(xlim=(bins[0], bins[-1]), yticks=[], ylabel="how often")
-    ax.legend()
+    ax.set_ylim(top=1.35 * ax.get_ylim()[1])  # room for the legend
+    ax.legend(loc="upper right")
     return ax

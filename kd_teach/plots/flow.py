@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
@@ -34,6 +34,8 @@ def flow_matrix(flow: Numbers, *, limit: float | None = None, bar: bool = True, 
     ax = style.axes(ax, figsize=(5, 4))
     heat = _draw(ax, flow, limit or _largest([flow]))
     ax.set(xlabel="channel of the second map", ylabel="channel of the first map")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_title("Which channels go together")
     if bar:
         ax.figure.colorbar(heat, ax=ax, label="mean product")
@@ -87,6 +89,8 @@ def flow_history(
 ) -> Figure:
     """One pair's matrix over the epochs of the first phase, and at the end the one that it should become.
 
+    The colours are the aim's: a student that overshoots is as dark as it gets, and does not make the others pale.
+
     Args:
         flows: (m, n) of the student, one per epoch; of more than `columns` an evenly spaced choice is shown.
         target: (m, n) of the teacher.
@@ -107,7 +111,7 @@ def flow_history(
     if wrong := [matrix.shape for matrix in matrices if matrix.shape != target.shape]:
         raise ValueError(f"A flow has shape {wrong[0]}, the target {target.shape}; expected equal widths.")
     shown = np.unique(np.linspace(0, len(matrices) - 1, min(columns, len(matrices))).round().astype(int))
-    limit = _largest([*matrices, target])
+    limit = _largest([target])
     figure = plt.figure(figsize=(8, 2.6), layout="constrained")
     panels = figure.subplots(1, len(shown) + 1)
     for ax, i in zip(panels, shown, strict=False):
@@ -115,7 +119,9 @@ def flow_history(
         ax.set_title(f"epoch {epochs[i]}", fontsize=10)
     heat = _draw(panels[-1], target, limit)
     panels[-1].set_title("the aim", color=style.TEACHER, fontsize=10)
-    figure.colorbar(heat, ax=list(panels), shrink=0.7)
+    beyond = {sign for i in shown for sign in (-1, 1) if (sign * matrices[i]).max() > limit}
+    extend = {(): "neither", (-1,): "min", (1,): "max", (-1, 1): "both"}[tuple(sorted(beyond))]
+    figure.colorbar(heat, ax=list(panels), shrink=0.7, extend=extend)
     figure.suptitle("Epoch by epoch the step becomes the teacher's", x=0.01, ha="left", weight="bold", size=11)
     return figure
 
@@ -153,8 +159,11 @@ def flow_distances(
         yscale="log",
         xlabel="epoch",
         ylabel="distance to the teacher's",
-        title="How fast each step becomes the teacher's",
+        title="How far each step is from the teacher's",
     )
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")  # 0.5, not 5 x 10^-1
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.grid(True)
     ax.legend()

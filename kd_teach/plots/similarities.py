@@ -46,7 +46,7 @@ def similarity_matrix(
     ax = style.axes(ax, figsize=(6, 5))
     heat = _heat_map(ax, values, labels, classes, limits or _range([values]))
     if labels is not None:
-        ax.set_title("Bright squares on the diagonal: one class looks alike")
+        ax.set_title("Sorted by class: where one looks alike, its square is bright")
     else:
         ax.set_title("How alike each pair of samples looks")
     if colour_label is not None:

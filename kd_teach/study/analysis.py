@@ -150,16 +150,19 @@ def decide(p_holm: float, difference: float, alpha: float = ALPHA) -> str:
 
 
 def summary(table: pd.DataFrame, *, block: str | None = None) -> pd.DataFrame:
-    """Means per label, the most accurate first.
+    """Means over the seeds of each label, the most accurate first; what a run costs is a median.
 
     Columns: seeds (number), test_accuracy, spread (standard deviation of it over seeds), val_accuracy, agreement, ece
-    (shares 0..1), seconds_per_epoch, peak_mb; NaN where nothing was measured.
+    (shares 0..1), seconds_per_epoch, peak_mb; NaN where nothing was measured. The last two are medians because the
+    machine may have had other work beside one of the runs.
     """
     rows = in_block(table, block).groupby("label", sort=False)
     result = pd.DataFrame({"seeds": rows.size(), "test_accuracy": rows["test_accuracy"].mean()})
     result["spread"] = rows["test_accuracy"].std()
-    for column in ("val_accuracy", "agreement", "ece", "seconds_per_epoch", "peak_mb"):
-        result[column] = rows[column].mean() if column in table else np.nan
+    typical = dict.fromkeys(("val_accuracy", "agreement", "ece"), "mean")
+    typical |= dict.fromkeys(("seconds_per_epoch", "peak_mb"), "median")
+    for column, how in typical.items():
+        result[column] = rows[column].agg(how) if column in table else np.nan
     return result.sort_values("test_accuracy", ascending=False, kind="stable")
 
 

@@ -72,6 +72,17 @@ def test_chosen_terms_only(history):
     assert list(lines(plots.training_curves(one_term))) == ["task"]
 
 
+def test_a_term_looks_the_same_whatever_the_order_of_the_columns(history):
+    swapped = history[[c for c in history if c not in ("hint", "distil")] + ["distil"]]
+    looks = [
+        {line.get_label(): (line.get_color(), line.get_marker()) for line in plots.training_curves(table).lines}
+        for table in (history, swapped)
+    ]
+    for term in ("task", "distil"):
+        assert looks[0][term] == looks[1][term]
+    assert len({looks[0][term] for term in ("hint", "task", "distil")}) == 3
+
+
 def test_accuracy_in_percent_and_fixed_colours(history):
     runs = {"student alone": history[2:], "teacher": history, "student distilled": history}
     ax = plots.accuracy_curves(runs)

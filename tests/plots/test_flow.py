@@ -45,7 +45,9 @@ def test_history_shows_first_last_and_the_aim():
     panels = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
     assert [ax.get_title() for ax in panels] == ["epoch 0", "epoch 4", "epoch 8", "the aim"]
     assert [ax.images[0].get_array()[0, 0] for ax in panels] == [0, 4, 8, 4]
-    assert {ax.images[0].get_clim() for ax in panels} == {(-8, 8)}
+    assert {ax.images[0].get_clim() for ax in panels} == {(-4, 4)}  # the aim's, though epoch 8 overshoots it
+    [bar] = [ax for ax in figure.axes if ax.get_label() == "<colorbar>"]
+    assert bar._colorbar.extend == "max"
 
 
 def test_history_of_few_epochs_shows_each_once():
@@ -58,6 +60,8 @@ def test_distances_are_curves_on_a_log_axis():
     assert ax.get_yscale() == "log"
     assert ax.lines[1].get_xydata().tolist() == [[0, 9], [1, 3], [2, 1]]
     assert [line.get_label() for line in ax.lines] == ["stem → 1", "1 → 2"]
+    ax.figure.draw_without_rendering()
+    assert {"1", "2", "5"} <= {label.get_text() for label in ax.get_yticklabels()}
     assert plots.flow_distances({"a": [1.0, 2.0]}, epochs=[5, 6]).lines[0].get_xdata().tolist() == [5, 6]
 
 

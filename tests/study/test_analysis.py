@@ -243,6 +243,11 @@ def test_means_per_method():
     assert means.loc["alone", "spread"] == pytest.approx(0.01) and means.loc["alone", "seeds"] == 3
 
 
+def test_one_slow_run_does_not_make_a_method_costly():
+    slow = runs("kd", [0.6, 0.6, 0.6]).assign(seconds_per_epoch=[2.0, 90.0, 2.2], peak_mb=[700.0, 710.0, 5000.0])
+    assert summary(table(slow)).loc["kd", ["seconds_per_epoch", "peak_mb"]].tolist() == [2.2, 710]
+
+
 def test_reads_what_was_written_and_refuses_the_rest(tmp_path):
     path = tmp_path / "study.csv"
     STUDY.to_csv(path, index=False)

@@ -23,7 +23,7 @@ def test_curves_and_matrix_are_those_of_the_kernels():
     matrix = correlation_matrix(E, kernel="rbf_taylor", gamma=1.5, order=3)
     assert np.allclose(right.images[0].get_array(), matrix)
     gap = (correlation_matrix(E, kernel="rbf", gamma=1.5) - matrix).abs().max()
-    assert left.get_title() == f"Largest gap in this batch: {gap:.3f}"
+    assert left.get_title() == f"γ = 1.5, largest gap in this batch: {gap:.3f}"
 
 
 @pytest.mark.parametrize(("gamma", "order"), [(0.1, 1), (4.0, 1), (4.0, 10)])
