@@ -39,6 +39,8 @@ from kd_teach.recipe import Recipe, Variant
 def mutual_information_bound(side: Tensor | float, negatives: int) -> Tensor | float:
     """log K - L_side: nats that student and teacher share at least, never more than log K. For plots.
 
+    Strictly a bound for strangers drawn from all images; those of other classes only, as CRD draws them, overstate it.
+
     It is negative, which says nothing, until a side falls below log K; at chance it is about -1.
     """
     return math.log(negatives) - side

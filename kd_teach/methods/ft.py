@@ -96,12 +96,14 @@ class FTLoss(nn.Module):
         rate: k, the factor's channels as a share of the teacher's.
         p: 1 (mean over entries) or 2 (norm per sample, which wants a smaller weight).
         variant: "paper" (whole factors) or "repdistiller" (their energy per pixel).
+        energy: mean square of the teacher's map. The values do not mind; the first phase weighs its term by it.
 
     Shapes:
         f_s (N, C_s, H, W), f_t (N, C_t, H, W). Returns a scalar; no gradient reaches f_t or the encoder.
 
     Raises:
-        ValueError: an unknown variant, another p, a rate that leaves no channel, or maps of other channels.
+        ValueError: an unknown variant, another p, a rate that leaves no channel, an energy that is not positive, or
+            maps of other channels.
 
     Example:
         >>> import torch
@@ -119,13 +121,16 @@ class FTLoss(nn.Module):
         rate: float = 0.5,
         p: int = 1,
         variant: str = "paper",
+        energy: float = 1.0,
     ) -> None:
         super().__init__()
         if variant not in READINGS:
             raise unknown("variant of FTLoss", variant, READINGS)
         check_norm(p)
         self.student_shape, self.teacher_shape = tuple(student_shape), tuple(teacher_shape)
-        self.p, self.reading = p, READINGS[variant]
+        if not 0 < energy < math.inf:
+            raise ValueError(f"The energy of the teacher's map is {energy}; expected a positive number.")
+        self.p, self.reading, self.energy = p, READINGS[variant], energy
         c_s, c_t = self.student_shape[0], self.teacher_shape[0]
         if not 0.5 < rate * c_t < math.inf:
             raise ValueError(
@@ -182,10 +187,11 @@ def paraphrase_then_distil(run) -> list[Phase]:
     """The teacher's autoencoder on unlabelled images, then student and translator with the encoder frozen.
 
     The authors spend 6 of 170 epochs on the first phase, RepDistiller 30 of 270; a short training needs a larger part.
-    Both variants learn the first phase at a tenth of the second's rate. The authors' 0.1 to 0.1 belongs to their L1.
-    RepDistiller's 0.01 to 0.05 is twice ours; with it the paper's squares became NaN under a teacher of large maps.
+    Both variants take RepDistiller's ratio of learning rates, 0.01 to 0.05: the authors' 0.1 to 0.1 belongs to their
+    L1. What is minimised is the share of the map's energy that the decoder misses, so that a teacher of large maps
+    takes the same rate as one of small ones; with a plain mean of squares some become NaN.
     """
-    entries = math.prod(run.loss.teacher_shape) if run.variant == "paper" else 1  # SGD wants the sum as a mean
+    entries = math.prod(run.loss.teacher_shape) if run.variant == "paper" else 1  # of the sum in `square_per_sample`
 
     def reconstruct(s: None, t: Features, batch: Batch) -> Terms:
         return {"reconstruct": run.loss.reconstruct(run.tap(t))}
@@ -195,9 +201,9 @@ def paraphrase_then_distil(run) -> list[Phase]:
             "paraphrase",
             [run.loss.encode, run.loss.decode],
             reconstruct,
-            {"reconstruct": 1 / entries},
+            {"reconstruct": 1 / (entries * run.loss.energy)},
             share=1 / 8,
-            lr_scale=0.1,
+            lr_scale=0.2,
             student_runs=False,
         ),
         Phase("distil", [run.student, run.loss.translate], run.task_and_distil, run.weights, share=7 / 8),
@@ -211,7 +217,7 @@ RECIPE = Recipe(
     knowledge="feature",
     tap=lambda f: f.stages[-1],
     build=lambda f_s, f_t, context, *, variant, **options: FTLoss(
-        f_s.shape[1:], f_t.shape[1:], variant=variant, **options
+        f_s.shape[1:], f_t.shape[1:], variant=variant, energy=f_t.square().mean().item() or 1.0, **options
     ),
     variants={
         "paper": Variant(

@@ -176,7 +176,8 @@ def cost_report(costs: pd.DataFrame, *, baseline: str | None = None) -> Figure:
         ax.barh(range(len(costs)), amounts, color=looks, height=0.7)
         for row, amount in enumerate(amounts):
             times = "" if baseline is None or costs.index[row] == baseline else f"  × {amount / amounts[baseline]:.2f}"
-            ax.text(amount, row, f" {amount:.3g}{times}", va="center", fontsize=8)
+            written = f"{amount:,.0f}" if amount >= 100 else f"{amount:.3g}"
+            ax.text(amount, row, f" {written}{times}", va="center", fontsize=8)
         ax.set(xlabel=column, xlim=(0, 1.45 * amounts.max() or 1))
         ax.set_yticks(range(len(costs)), costs.index)
         ax.grid(True, axis="x")

@@ -74,7 +74,7 @@ def loss_plane(
         some = np.linspace(0, len(dots_t) - 1, min(DOTS, len(dots_t))).astype(int)
         look = {"color": "white", "markersize": 3.5, "markeredgecolor": style.INK, "markeredgewidth": 0.5}
         key += ax.plot(dots_t[some], dots_s[some], "o", label="one neuron", **look)
-    ax.legend(handles=key, loc="upper right")
+    ax.legend(handles=key, loc="lower right")
     ax.set(xlim=box[:2], ylim=box[2:], xlabel="teacher's value, before the ReLU", ylabel="student's value")
     ax.set_title("Below 0 and below the target: free")
     ax.locator_params(nbins=5)  # few ticks: they are most of the time that it takes to draw

@@ -86,8 +86,8 @@ class FallAndGain:
         n = len(self.table)
         if np.isnan(self.rho):
             return f"{n} method(s) with a history and a gain: too few for a correlation."
-        answer = "goes with" if self.p < 0.05 else "does not tell"
-        return f"A loss's fall {answer} the gain: Spearman {self.rho:+.2f}, p = {self.p:.2g}, {n} methods."
+        answer = "A loss's fall goes" if self.p < 0.05 else "CANNOT TELL whether a loss's fall goes"
+        return f"{answer} with the gain: Spearman {self.rho:+.2f}, p = {self.p:.2g}, {n} methods."
 
 
 def fall_and_gain(

@@ -66,7 +66,7 @@ def draw_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, ma
     axis = torch.linspace(-reach, reach, 101)
     plane = partial_distance(axis[:, None], axis.clamp(min=margin))
     loss_plane(plane, axis, axis, margin=margin, dots=(teacher, student), most=reach**2 / 2, ax=right)
-    right.legend(handles=right.get_legend().legend_handles, loc="upper right", fontsize=7)
+    right.legend(handles=right.get_legend().legend_handles, loc="lower right", fontsize=7)
     cost = partial_distance(student, teacher.clamp(min=margin))
     free = (cost == 0).float().mean().item()
     left.set_title(f"The rule gives {margin_of(weight, bias):.2f}")

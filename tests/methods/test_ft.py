@@ -10,6 +10,7 @@ from torch import nn
 
 from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.data.batches import normalise
+from kd_teach.distiller import dry_run
 from kd_teach.methods.ft import FTLoss, collapsed_distance, factor_distance
 from tests.helpers import same_weights, tiny_data
 
@@ -292,15 +293,31 @@ def test_paraphraser_first_then_frozen(variant):
 
 
 @variants
-def test_the_first_phase_is_unsupervised_and_minimises_a_mean(variant):
-    run = distiller(tiny_data(), variant)
+def test_the_first_phase_is_unsupervised_and_minimises_the_missed_share_of_the_energy(variant):
+    data = tiny_data()
+    run = distiller(data, variant)
     paraphrase, distil = run.phases()
     assert not paraphrase.student_runs and distil.student_runs
     t = run.teacher(torch.rand(2, 3, 16, 16))
     terms = paraphrase.objective(None, t, None)  # neither student nor labels
     x = t.stages[-1]
-    mean = F.mse_loss(run.loss.decode(run.loss.encode(x)), x)
-    assert paraphrase.weigh(terms, 0.5).item() == pytest.approx(mean.item(), rel=1e-5)
+    missed = F.mse_loss(run.loss.decode(run.loss.encode(x)), x)
+    energy = run.tap(dry_run(run.teacher, data)).square().mean()
+    assert paraphrase.weigh(terms, 0.5).item() == pytest.approx((missed / energy).item(), rel=1e-5)
+
+
+@variants
+def test_the_first_phase_pulls_alike_whatever_the_scale_of_the_teacher(variant):
+    """Ten times the map: the same share is missed, and the weights of the first layer are pulled as hard."""
+    pulls = []
+    for scale in (1.0, 10.0):
+        torch.manual_seed(0)
+        f_t = scale * torch.rand(4, 8, 4, 4)
+        loss = FTLoss((4, 4, 4), (8, 4, 4), variant=variant, energy=f_t.square().mean().item())
+        entries = f_t[0].numel() if variant == "paper" else 1
+        (loss.reconstruct(f_t) / (entries * loss.energy)).backward()
+        pulls.append(loss.encode[0].weight.grad)
+    assert torch.allclose(*pulls, rtol=1e-4, atol=1e-7)
 
 
 def test_rate_and_norm_are_options():
