@@ -2,6 +2,7 @@
 
 import math
 from itertools import product
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.data.batches import normalise
 from kd_teach.distiller import dry_run
-from kd_teach.methods.ft import FTLoss, collapsed_distance, factor_distance
+from kd_teach.methods.ft import FTLoss, collapsed_distance, factor_distance, paraphrase_then_distil
 from tests.helpers import same_weights, tiny_data
 
 variants = pytest.mark.parametrize("variant", ["paper", "repdistiller"])
@@ -314,10 +315,17 @@ def test_the_first_phase_pulls_alike_whatever_the_scale_of_the_teacher(variant):
         torch.manual_seed(0)
         f_t = scale * torch.rand(4, 8, 4, 4)
         loss = FTLoss((4, 4, 4), (8, 4, 4), variant=variant, energy=f_t.square().mean().item())
-        entries = f_t[0].numel() if variant == "paper" else 1
-        (loss.reconstruct(f_t) / (entries * loss.energy)).backward()
+        run = Mock(loss=loss, variant=variant, tap=lambda t: t)
+        paraphrase = paraphrase_then_distil(run)[0]
+        paraphrase.weigh(paraphrase.objective(None, f_t, None), 0.0).backward()
         pulls.append(loss.encode[0].weight.grad)
     assert torch.allclose(*pulls, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("energy", [0.0, -1.0, math.nan, math.inf])
+def test_an_energy_that_cannot_be_is_refused(energy):
+    with pytest.raises(ValueError, match="expected a positive number"):
+        FTLoss((4, 4, 4), (8, 4, 4), energy=energy)
 
 
 def test_rate_and_norm_are_options():
