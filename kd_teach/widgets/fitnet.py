@@ -34,7 +34,7 @@ def fitnet_widget(teacher: Sequence[Tensor] | None = None, student: Sequence[Ten
     """Pickers for hint layer, channel and image: the hint, the guess beside it, and R^2 of all channels.
 
     The regressor of each stage is a 1x1 convolution, fitted once in closed form on the first half of the images;
-    everything shown is from the second half.
+    everything shown is from the second half. Where the hint is rectified, the guess is too, as in `HintLoss`.
 
     Args:
         teacher, student: maps (N, C, h, w) per stage (`features.stages`); C may differ, the larger grid is pooled.
@@ -76,6 +76,8 @@ def fit_stage(f_s: Tensor, f_t: Tensor) -> Guess:
     f_s, f_t = match_size(f_s.detach().float(), f_t.detach().float())
     half = len(f_t) // 2
     hint, guess = f_t[half:], fit_regressor(f_s[:half], f_t[:half])(f_s[half:])
+    if f_t.min() >= 0:
+        guess = guess.relu()
     scores = r_squared(guess, hint)
     order = scores.nan_to_num(nan=-torch.inf).argsort(descending=True)
     return Guess(hint, guess, scores, order[: int((~scores.isnan()).sum())])

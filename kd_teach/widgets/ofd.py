@@ -3,6 +3,7 @@
 Heo et al., A Comprehensive Overhaul of Feature Distillation, ICCV 2019. https://arxiv.org/abs/1904.01866
 """
 
+import math
 from functools import partial
 
 import ipywidgets
@@ -41,11 +42,12 @@ def ofd_widget(
     teacher, student = teacher.detach().float(), student.detach().float()
     right = margin_of(weight, bias)
     lowest = min(-3 * abs(weight), teacher.min().item())
+    step = float(f"{-lowest / 60:.1g}")  # a round number
     slider = ipywidgets.FloatSlider(
         right,
-        min=lowest,
+        min=step * math.floor(lowest / step),
         max=0,
-        step=abs(lowest) / 60,
+        step=step,
         readout_format=".2f",
         description="margin m on the teacher",
         layout={"width": "480px"},

@@ -33,14 +33,16 @@ FAILURES = """() => [...window.jupyterapp.shell.currentWidget.content.model.cell
         .filter(output => output.output_type === 'error' || output.name === 'stderr')
         .map(output => [i, output.evalue ?? [output.text].flat().join('')]))"""
 
-# Note when a key goes down, and when the picture changes: both in the page, so that the test's own pace is left out.
+# Note when a key goes down (or a list changes), and when the picture changes: both in the page, so that the test's own
+# pace is left out.
 WATCH = """image => {
     window.seen = [];
     const note = what => () => window.seen.push([what, performance.now()]);
     window.watched?.disconnect();
     window.watched = new MutationObserver(note('picture'));
     window.watched.observe(image, {attributes: true, attributeFilter: ['src']});
-    if (!window.listening) window.addEventListener('keydown', () => window.seen.push(['key', performance.now()]), true);
+    for (const input of window.listening ? [] : ['keydown', 'change'])
+        window.addEventListener(input, () => window.seen.push(['key', performance.now()]), true);
     window.listening = true;
 }"""
 
@@ -76,6 +78,10 @@ class Notebook:
     def output(self, cell: int) -> Locator:
         """What the cell of this number, counted from 0, has put out."""
         return self.page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{cell}'] .jp-Cell-outputArea")
+
+    def scroll_to(self, cell: int) -> None:
+        """Bring a cell into view: JupyterLab takes those far away out of the page."""
+        self.page.evaluate("cell => window.jupyterapp.shell.currentWidget.content.scrollToItem(cell, 'start')", cell)
 
     def watch(self, picture: Locator) -> None:
         """Start to note keys and changes of one picture (an <img>)."""

@@ -1,6 +1,7 @@
 """The helper behind all widgets: it draws again, shows errors, and leaves a picture where nothing can move."""
 
 import base64
+import gc
 import io
 
 import ipywidgets
@@ -182,3 +183,36 @@ def test_later_pictures_keep_the_places_of_the_first():
     explorer.controls["level"].value = 4
     first, second = ([ax.get_position().bounds for ax in axes] for axes in places)
     assert first == second and first[0][0] > 0.08  # laid out once, with room for the label
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_garbage_is_collected_while_the_reader_waits(enabled):
+    seen = []
+
+    def look(level, colour):
+        seen.append(gc.isenabled())
+        return draw(level, colour)
+
+    (gc.enable if enabled else gc.disable)()
+    try:
+        shown = explorer(draw=look)
+        shown.controls["level"].value = 3  # fails
+        assert gc.isenabled() == enabled
+    finally:
+        gc.enable()
+    assert seen == [False, False]
+
+
+def test_few_ticks_where_matplotlib_chooses_them_and_no_fewer_where_the_picture_does():
+    def axes(level, colour):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4))
+        left.plot([0, 10], [0, 10])
+        right.set_xticks(range(9))
+        kept.append((left, right))
+        return figure
+
+    kept = []
+    explorer(draw=axes)
+    left, right = kept[-1]
+    assert len(left.get_xticks()) <= 6
+    assert len(right.get_xticks()) == 9

@@ -37,12 +37,16 @@ def test_channel_slider_ends_with_the_stage(widget):
     assert widget.message.value == ""
 
 
-def test_scores_are_of_the_half_that_was_not_fitted(stages):
-    f_t, f_s = stages[0][1], stages[1][1]
+@pytest.mark.parametrize("shift", [0.0, 0.1])
+def test_scores_are_of_the_half_that_was_not_fitted(stages, shift):
+    """A hint that is nowhere negative gets a rectified guess, a signed one does not."""
+    f_t, f_s = stages[0][1] - shift, stages[1][1]
     fit = fit_stage(f_s, f_t)
     guess = fit_regressor(f_s[:16], f_t[:16])(f_s[16:])
+    assert guess.min() < 0
     assert torch.equal(fit.hint, f_t[16:])
-    assert torch.allclose(fit.scores, r_squared(guess, f_t[16:]))
+    assert torch.equal(fit.guess, guess if shift else guess.relu())
+    assert torch.allclose(fit.scores, r_squared(fit.guess, f_t[16:]))
     assert (fit.scores[fit.order].diff() <= 0).all()
 
 
