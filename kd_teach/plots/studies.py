@@ -3,6 +3,7 @@
 The tables are those of `kd_teach.study`; verdicts differ in colour, in marker and in words.
 """
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from kd_teach.errors import unknown
@@ -22,6 +24,7 @@ LOOKS = {  # verdict -> colour, marker
     "CANNOT TELL": (GREY, "o"),
     "TOO FEW SEEDS": (GREY, "x"),
 }
+SIGNS = {"BEATS": "▲", "LOSES": "▼", "CANNOT TELL": "○", "TOO FEW SEEDS": "×"}
 PANELS = 4  # weight curves side by side
 
 
@@ -215,6 +218,48 @@ def weight_report(curves: pd.DataFrame) -> Figure:
     figure.supxlabel("multiple of the published weight (ring: chosen)", fontsize=10)
     figure.supylabel("validation accuracy (%)", fontsize=10)
     return figure
+
+
+def gain_grid(gains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """What each method gains in each setting: a row per method, a column per setting, the verdict as colour and sign.
+
+    Args:
+        gains: a row per setting and method with setting, method, difference (points), n (pairs) and verdict, as
+            `study.across.gains_across` gives it; rows and columns keep its order.
+        ax: where to draw; None makes a figure.
+
+    Raises:
+        ValueError: no rows, a missing column, an unknown verdict, or a method twice in one setting.
+    """
+    _check(gains, ["setting", "method", "difference", "n", "verdict"])
+    for verdict in gains["verdict"]:
+        if verdict not in LOOKS:
+            raise unknown("verdict", verdict, LOOKS)
+    if (twice := gains[gains.duplicated(["setting", "method"])]).shape[0]:
+        raise ValueError(f"{twice.iloc[0]['method']} stands twice in the setting {twice.iloc[0]['setting']!r}.")
+    methods, settings = (list(dict.fromkeys(gains[column])) for column in ("method", "setting"))
+    ax = style.axes(ax, figsize=(1.6 + 1.4 * len(settings), 1.6 + 0.28 * len(methods)))
+    for row in gains.itertuples():
+        place = settings.index(row.setting), methods.index(row.method)
+        colour = LOOKS[row.verdict][0]
+        ax.add_patch(Rectangle((place[0] - 0.5, place[1] - 0.5), 1, 1, color=colour, alpha=0.22, linewidth=0))
+        ax.text(
+            *place, f"{SIGNS[row.verdict]} {round(row.difference, 1) + 0.0:+.1f}", ha="center", va="center", fontsize=9
+        )
+    pairs = gains.groupby("setting")["n"].agg(["min", "max"])
+    heads = [
+        "\n".join([*textwrap.wrap(setting, 14), f"({low} pairs)" if low == high else f"({low} to {high} pairs)"])
+        for setting, low, high in pairs.loc[settings].itertuples()
+    ]
+    ax.set_xticks(range(len(settings)), heads)
+    ax.set_yticks(range(len(methods)), methods)
+    ax.tick_params(length=0, labeltop=True, labelbottom=False)
+    ax.spines[:].set_visible(False)
+    ax.set(xlim=(-0.5, len(settings) - 0.5), ylim=(len(methods) - 0.5, -0.5))
+    key = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items() if verdict in set(gains["verdict"]))
+    ax.set_xlabel(f"points of test accuracy; {key}")
+    ax.set_title("Does it last? The gain of each method, setting by setting", pad=12)
+    return ax
 
 
 def _name_points(ax: Axes, x: Sequence[float], y: Sequence[float], names: Sequence[str]) -> None:

@@ -164,3 +164,41 @@ def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):
     with pytest.raises(ValueError, match=message):
         call()
     assert not plt.get_fignums()
+
+
+GAINS = pd.DataFrame(
+    {
+        "setting": ["here", "here", "in another place"],
+        "method": ["kd", "at", "at"],
+        "difference": [4.0, -0.04, -3.26],
+        "n": [5, 4, 3],
+        "verdict": ["BEATS", "CANNOT TELL", "LOSES"],
+    }
+)
+
+
+def test_gain_grid_has_a_cell_per_method_and_setting_coloured_by_verdict():
+    ax = plots.gain_grid(GAINS)
+    cells = {text.get_position(): text.get_text() for text in ax.texts}
+    assert cells == {(0, 0): "▲ +4.0", (0, 1): "○ +0.0", (1, 1): "▼ -3.3"}
+    boxes = {patch.get_xy(): to_hex(patch.get_facecolor()) for patch in ax.patches}
+    assert boxes == {(-0.5, -0.5): style.DISTILLED.lower(), (-0.5, 0.5): GREY, (0.5, 0.5): style.ALONE.lower()}
+    assert [label.get_text() for label in ax.get_xticklabels()] == [
+        "here\n(4 to 5 pairs)",
+        "in another\nplace\n(3 pairs)",
+    ]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["kd", "at"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first method on top
+    assert ax.get_xlabel().endswith("▲ BEATS, ▼ LOSES, ○ CANNOT TELL")
+    plt.close(ax.figure)
+
+
+def test_gain_grid_names_what_it_cannot_draw():
+    with pytest.raises(ValueError, match="lacks n"):
+        plots.gain_grid(GAINS.drop(columns="n"))
+    with pytest.raises(ValueError, match="no rows"):
+        plots.gain_grid(GAINS[:0])
+    with pytest.raises(ValueError, match="Unknown verdict 'WINS'"):
+        plots.gain_grid(GAINS.assign(verdict="WINS"))
+    with pytest.raises(ValueError, match="kd stands twice in the setting 'here'"):
+        plots.gain_grid(pd.concat([GAINS, GAINS[:1]]))
