@@ -141,8 +141,34 @@ def unit(x: Tensor, dim: int = -1) -> Tensor:
     A zero row (a dead channel, a black image) stays zero and gets no gradient. Plain division would make it NaN, and
     a clamped norm (`F.normalize`) would send it a gradient of 1e12.
     """
+    return _Unit.apply(x, dim)
+
+
+class _Unit(torch.autograd.Function):
+    """With u = x / |x|, the gradient g at u is (g - u (g.u)) / |x| at x: its part along u would only change the length.
+
+    Written out, it costs less than autograd's way back through norm, choice and division.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, dim: int) -> Tensor:
+        u = x / _length(x, dim)
+        ctx.save_for_backward(x, u)
+        ctx.dim = dim
+        return u
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        x, u = ctx.saved_tensors
+        along = (grad * u).sum(ctx.dim, keepdim=True)
+        # The length again from x, not kept from the forward pass: else a second derivative would take it for constant.
+        return torch.addcmul(grad, u, along, value=-1) / _length(x, ctx.dim), None
+
+
+def _length(x: Tensor, dim: int) -> Tensor:
+    """The norm along `dim`, infinite for rows that count as zero."""
     norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
-    return x / torch.where(norm > DEAD, norm, torch.inf)
+    return torch.where(norm > DEAD, norm, torch.inf)
 
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
