@@ -18,19 +18,12 @@ class Features(NamedTuple):
     embedding: Tensor  # (N, D)              pooled, what the classifier sees
     logits: Tensor  # (N, K)
 
-    def float(self) -> "Features":
-        """The same features in float32: losses are computed there, whatever autocast chose for the layers."""
-        return self._map(Tensor.float)
-
     def detach(self) -> "Features":
         """The same features cut from the graph: no gradient reaches the network that made them."""
-        return self._map(Tensor.detach)
-
-    def _map(self, change) -> "Features":
         return Features(
-            stem=change(self.stem),
-            stages=tuple(map(change, self.stages)),
-            preacts=tuple(map(change, self.preacts)),
-            embedding=change(self.embedding),
-            logits=change(self.logits),
+            stem=self.stem.detach(),
+            stages=tuple(stage.detach() for stage in self.stages),
+            preacts=tuple(preact.detach() for preact in self.preacts),
+            embedding=self.embedding.detach(),
+            logits=self.logits.detach(),
         )

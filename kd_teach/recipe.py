@@ -31,7 +31,8 @@ class Phase:
     Everything that is not in `trains` is frozen and in eval mode. `objective` gets the features of the student
     and of the teacher (None where `student_runs` or `teacher_runs` is off: why pay for a forward pass that
     nobody looks at) and the batch, and answers with named, unweighted, scalar terms; `weights` says how much of
-    each is minimised.
+    each is minimised. Features come as the networks made them, in half precision under autocast: `Distiller.task`
+    and `Distiller.distil`, and the losses of `kd_teach.methods`, compute in float32.
     """
 
     name: str

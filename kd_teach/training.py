@@ -20,6 +20,7 @@ from kd_teach.data import Batch, Data, batches_per_epoch, training_batches
 from kd_teach.errors import NotFiniteError
 from kd_teach.evaluation import split_accuracy
 from kd_teach.interrupt import Interruptible
+from kd_teach.models.folding import folded
 from kd_teach.optimisation import Settings, epochs_of_phases, make_optimizer, rate_share
 from kd_teach.precision import autocast, pick_device, pick_precision
 from kd_teach.progress import bar
@@ -84,7 +85,7 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
     for module in modules_of(run):
         module.to(device, memory_format=torch.channels_last)
     forward = torch.compile if settings.compile else (lambda module: module)
-    networks = forward(run.student), forward(run.teacher) if run.teacher is not None else None
+    student = forward(run.student)
     phases = run.phases()
     shares = epochs_of_phases(phases, settings)
     steps = batches_per_epoch(data, settings.batch_size)
@@ -96,6 +97,8 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
         if state and number < state["phase"]:
             continue
         optimizer = make_optimizer(phase, settings)
+        teacher = run.teacher if phase.teacher_mode == "train" else folded(run.teacher)
+        networks = student, teacher and forward(teacher)
         first_epoch, step, log = 0, 0, {}
         if state:
             first_epoch, step, log = state["epoch"], state["step"], state["log"]
@@ -172,7 +175,7 @@ def take_step(
         # Not inference_mode: autograd cannot save its tensors, and most losses multiply student with teacher.
         with torch.no_grad():
             t = teacher(batch.images) if phase.teacher_runs else None
-    terms = phase.objective(s and s.float(), t and t.float(), batch)  # losses in float32
+    terms = phase.objective(s, t, batch)
     loss = phase.weigh(terms, progress)
     optimizer.zero_grad()
     loss.backward()

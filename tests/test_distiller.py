@@ -6,6 +6,7 @@ from torch import nn
 
 from kd_teach import Distiller, Phase, Recipe, Settings, Variant, create_model, train
 from kd_teach.data import plain_batches
+from kd_teach.precision import autocast
 from kd_teach.recipe import initialise_then_task
 from tests.helpers import same_weights, tiny_data
 
@@ -76,6 +77,25 @@ def test_a_method_of_ones_own_needs_no_registration():
     list(train(run, DATA, Settings(epochs=2, batch_size=8, device="cpu")))
     assert run.loss.steps == 6 and run.loss.scale.item() != 1
     assert sorted(torch.cat(run.loss.seen[:3]).tolist()) == list(range(24))
+
+
+@pytest.mark.parametrize("tap", [lambda f: f.embedding, lambda f: f.logits])
+def test_losses_of_ones_own_compute_in_float32_too(tap):
+    seen = []
+
+    class Watched(Scaled):
+        def forward(self, e_s, e_t, *, index):
+            seen.append((e_s.dtype, e_t.dtype))
+            return super().forward(e_s, e_t, index=index)
+
+    recipe = own_recipe(tap=tap, build=lambda e_s, e_t, context, *, variant: Watched())
+    run = Distiller(recipe, data=DATA, **networks())
+    list(train(run, DATA, Settings(epochs=1, batch_size=8, device="cpu", precision="bfloat16")))
+    assert set(seen) == {(torch.float32, torch.float32)}
+    batch = next(plain_batches(DATA.train, DATA, 8))
+    with autocast(batch.images.device, "bfloat16"):
+        s = run.student(batch.images)
+    assert s.logits.dtype == torch.bfloat16 and run.task(s, None, batch)["task"].dtype == torch.float32
 
 
 def test_phases_may_leave_a_network_out_and_put_the_teacher_into_train_mode():

@@ -31,7 +31,7 @@ def in_full_precision(forward: Callable) -> Callable:
 
     @wraps(forward)
     def wrapped(self, *taps, **batch):
-        taps = tuple(map(_widen, taps))
+        taps = tuple(map(in_float32, taps))
         device = _first_tensor(taps).device.type
         if torch.is_autocast_enabled(device):
             with torch.autocast(device, enabled=False):
@@ -46,10 +46,11 @@ def in_full_precision(forward: Callable) -> Callable:
     return wrapped
 
 
-def _widen(tap):
+def in_float32(tap):
+    """A tensor, or a list or tuple of them, in float32 if it came in half precision; anything else as it came."""
     if isinstance(tap, Tensor):
         return tap.float() if tap.dtype in HALVES else tap
-    return type(tap)(map(_widen, tap)) if isinstance(tap, (tuple, list)) else tap
+    return type(tap)(map(in_float32, tap)) if isinstance(tap, (tuple, list)) else tap
 
 
 def _first_tensor(taps) -> Tensor:
