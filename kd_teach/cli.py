@@ -165,12 +165,16 @@ def study(
     grid: Annotated[str | None, typer.Argument(help="A TOML file, or a shipped study; left out: the flags.")] = None,
     method: Annotated[list[str] | None, typer.Option(help="May be repeated; also alone, label_smoothing, all.")] = None,
     pair: Annotated[list[str] | None, typer.Option(help="TEACHER:STUDENT; may be repeated.")] = None,
-    data: DataName = "shapes10",
-    budget: Annotated[str, typer.Option(help="smoke, lesson or full.")] = "lesson",
+    data: Annotated[str | None, typer.Option(help="As for distill; shapes10 if left out.")] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(help="smoke, lesson or full; may be repeated; lesson if left out.")
+    ] = None,
     samples: Samples = None,
     val: Val = None,
     epochs: Annotated[int | None, typer.Option(help="The budget's if left out.")] = None,
-    seeds: Annotated[int, typer.Option(help="How many: 0, 1, ...")] = 1,
+    seeds: Annotated[int | None, typer.Option(help="How many: 0, 1, ...; 1 if left out.")] = None,
+    weight: Annotated[str | None, typer.Option(help="published or lesson; published if left out.")] = None,
+    variant: Annotated[str | None, typer.Option(help="For the methods that have it.")] = None,
     with_kd: Annotated[float | None, typer.Option(help="Weight of a KD term beside every method.")] = None,
     out: Annotated[Path | None, typer.Option(help="The table, a CSV; the grid's own if left out.")] = None,
     runs: Annotated[
@@ -183,13 +187,16 @@ def study(
     retries: Annotated[int, typer.Option(help="How often a run is tried again after its worker died.")] = 2,
     show: Annotated[bool, typer.Option("--show", help="List the runs, and start none.")] = False,
 ) -> None:
-    """Run methods x pairs x seeds x budgets; what is there already is not run again. Fails if any run did."""
+    """Run methods x pairs x seeds x budgets; what is there already is not run again. Fails if any run did.
+
+    What is run stands in a grid file or in the flags from --method to --with-kd, never in both.
+    """
     from kd_teach.study import flag_study, load_study, run_study
     from kd_teach.study.cluster import read_resources
 
-    flags = {"methods": method, "pairs": pair, "data": data, "seeds": seeds, "with_kd": with_kd}
-    size = {"like": budget, "samples": samples, "val": val, "epochs": epochs}
-    asked = load_study(grid) if grid else flag_study(flags, size)
+    flags = {"method": method, "pair": pair, "data": data, "seeds": seeds, "weight": weight, "variant": variant}
+    flags |= {"with_kd": with_kd, "budget": budget, "samples": samples, "val": val, "epochs": epochs}
+    asked = load_study(grid, flags) if grid else flag_study(flags)
     if show:
         for cell in asked.cells:
             print(cell)
@@ -215,6 +222,7 @@ def paper(
     pair: Annotated[str, typer.Argument(help="teacher-student, as in resnet56-resnet20; a wrong one lists all.")],
     estimate_only: Annotated[bool, typer.Option("--estimate", help="Print the GPU hours, and start nothing.")] = False,
     try_only: Annotated[bool, typer.Option("--dry-run", help="One step of every student on noise, no more.")] = False,
+    seeds: Annotated[int, typer.Option(help="Students of each method; the teacher is one.")] = 1,
     workers: Annotated[int, typer.Option(help="Processes here, one thread each; 1 uses all threads.")] = 1,
     address: Annotated[str | None, typer.Option(help="Of a Dask scheduler whose workers are to do it: tcp://…")] = None,
     resources: Annotated[list[str] | None, typer.Option(help="Of a Dask worker that a run takes: GPU=0.25.")] = None,
@@ -222,13 +230,13 @@ def paper(
 ) -> None:
     """The known CIFAR-100 table at full scale: GPU hours, teacher, students, and the gap to what was reported."""
     from kd_teach import load_data
-    from kd_teach.study import load_study, run_study
+    from kd_teach.study import make_study, run_study
     from kd_teach.study.analysis import read_study
     from kd_teach.study.cluster import read_resources
     from kd_teach.study.estimates import estimate
-    from kd_teach.study.papers import PREFIX, against_published, dry_run, load_paper, train_teacher
+    from kd_teach.study.papers import against_published, dry_run, load_paper, train_teacher
 
-    asked = load_paper(pair)
+    asked = load_paper(pair, seeds=seeds)
     if try_only:
         for trial in dry_run(asked):
             print(f"{trial.method:8} {trial.variant:13} loss {trial.loss:.4f}  {trial.seconds_per_step:.2f} s per step")
@@ -240,7 +248,7 @@ def paper(
     if not teacher.complete:
         raise KeyboardInterrupt
     done = run_study(
-        load_study(PREFIX + pair),
+        make_study(asked.grid),
         runs=asked.teacher_folder.parents[1] / "runs",
         workers=workers,
         address=address,

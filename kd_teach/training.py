@@ -79,9 +79,9 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
         ValueError: fewer epochs than phases, or a checkpoint of another run.
     """
     device = pick_device(settings.device)
-    if device.type == "cuda" and settings.tf32:
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.allow_tf32 = True
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = settings.tf32  # PyTorch has it on
     for module in modules_of(run):
         module.to(device, memory_format=torch.channels_last)
     forward = torch.compile if settings.compile else (lambda module: module)

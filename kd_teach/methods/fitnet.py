@@ -10,8 +10,9 @@ Equation  phase "hint":    L = 1/N sum_n 1/2 || u_t[n] - r(v_s[n]) ||^2
 Shapes    v_s (N, C_s, H_s, W_s), u_t (N, C_t, H_t, W_t) -> scalar
 Regressor a convolution whose output has the hint's shape, followed by the hint layer's own nonlinearity.
 Differs   RepDistiller ("repdistiller" here) trains once, on the labels and on the mean of squares (over all N C H W
-          entries, no 1/2, no KD); its regressor has batch norm, always ends in a ReLU, and strides where the student's
-          map is twice as large. On a signed hint (WRN) that ReLU leaves a floor of mean(min(u_t, 0)^2).
+          entries, no 1/2, no KD); its regressor has batch norm (so the convolution's bias has no effect and never
+          moves), always ends in a ReLU, and strides where the student's map is twice as large. On a signed hint (WRN)
+          that ReLU leaves a floor of mean(min(u_t, 0)^2).
 """
 
 import torch.nn.functional as F
@@ -118,7 +119,7 @@ def hint_then_distil(run) -> list[Phase]:
     soft = KDLoss(temperature=3.0)
 
     def distil(s: Features, t: Features, batch: Batch) -> Terms:
-        return {"task": F.cross_entropy(s.logits, batch.labels), "kd": soft(s.logits, t.logits)}
+        return {"task": F.cross_entropy(s.logits.float(), batch.labels), "kd": soft(s.logits, t.logits)}
 
     if (
         run.with_kd is None

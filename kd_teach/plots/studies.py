@@ -257,7 +257,7 @@ def gain_grid(gains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.spines[:].set_visible(False)
     ax.set(xlim=(-0.5, len(settings) - 0.5), ylim=(len(methods) - 0.5, -0.5))
     key = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items() if verdict in set(gains["verdict"]))
-    ax.set_xlabel(f"points of test accuracy; {key}")
+    ax.set_xlabel(f"points of test accuracy over the student alone, unless the column says so\n{key}; blank: not tried")
     ax.set_title("Does it last? The gain of each method, setting by setting", pad=12)
     return ax
 

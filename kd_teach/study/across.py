@@ -23,7 +23,7 @@ QUESTIONS = {  # block -> question, in the order in which they are shown; data/s
     "with_kd": Question("added to KD, over KD", "kd"),
     "wrn": Question("under wrn_16_2"),
     "shapes10": Question("on shapes10"),
-    "full_data": Question("50,000 images"),
+    "full_data": Question("48,000 images, 12 epochs"),
 }
 
 
@@ -37,23 +37,27 @@ def gains_across(table: pd.DataFrame, questions: Mapping[str, Question] = QUESTI
 
     Returns:
         A row per setting and method, in the order of `questions` and of the gains in the first setting: setting (the
-        heading), method, n, difference, low, high (points), verdict.
+        heading), method, n, difference, low, high, detectable (points, as in `analysis.compare`), verdict. Methods
+        without a pair are left out.
 
     Raises:
-        ValueError: the table has none of the blocks, or a baseline has no runs.
+        ValueError: the table has none of the blocks, a baseline has no runs, or a block has a method twice.
     """
     parts = []
     for block, question in questions.items():
         if block not in set(table["block"]):
             continue
-        rows = in_block(table, block)
-        beside_kd = rows["with_kd"].notna()
-        rows = rows[beside_kd | ~beside_kd.any()]
-        found = compare(table, question.baseline, block=block)
-        found = found.loc[[label for label in found.index if label in set(rows["label"])]]
-        methods = found.index.map(rows.drop_duplicates("label").set_index("label")["method"])
-        found = found.assign(setting=question.heading, method=methods)
-        parts.append(found[["setting", "method", "n", "difference", "low", "high", "verdict"]])
+        own, beside_kd = table["block"] == block, table["with_kd"].notna()
+        asked = table
+        if (own & beside_kd).any():  # its other rows are there to be compared with: verdicts are not corrected for them
+            asked = table[~own | beside_kd | (table["method"] == question.baseline)]
+        found = compare(asked, question.baseline, block=block).dropna(subset="difference")
+        methods = in_block(asked, block).drop_duplicates("label").set_index("label")["method"]
+        found = found.assign(setting=question.heading, method=found.index.map(methods))
+        if (twice := found["method"][found["method"].duplicated()]).size:
+            labels = ", ".join(found.index)
+            raise ValueError(f"Block {block!r} has several configurations of {twice.iloc[0]}: {labels}.")
+        parts.append(found[["setting", "method", "n", "difference", "low", "high", "detectable", "verdict"]])
     if not parts:
         raise ValueError(f"The table has none of the blocks {', '.join(questions)}; it has {set(table['block'])}.")
     return pd.concat(parts, ignore_index=True)

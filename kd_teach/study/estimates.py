@@ -47,7 +47,8 @@ class Estimate:
 def estimate(paper: Paper, *, steps: int = 20) -> Estimate:
     """How long the study will take: timed on the GPU that is there, else counted.
 
-    On a GPU every student is trained for `steps` steps on noise. Without one the operations of teacher and student are
+    On a GPU every student is trained for `steps` steps of each phase on noise; CRD's memory is then that of one batch,
+    so its real run takes longer. Without one the operations of teacher and student are
     counted, backward as twice forward, and divided by an assumed rate; what a method adds of its own (CRD's memory,
     NST's kernels, a first phase) is not in it, so expect it to be wrong by a factor of two or more either way.
     """

@@ -46,12 +46,20 @@ def list_studies() -> list[str]:
     return sorted(path.stem for path in studies_folder().glob("*.toml"))
 
 
-def load_study(name: str | Path) -> Study:
+def load_study(name: str | Path, flags: Mapping | None = None) -> Study:
     """The study of a TOML file, or of a shipped grid by its name.
 
+    Args:
+        flags: of the command line; a grid says all itself, so none of them may be set.
+
     Raises:
-        ValueError: no such file, no TOML, or anything in it that is not known.
+        ValueError: no such file, no TOML, anything in it that is not known, or a flag beside it.
     """
+    if asked := [f"--{key.replace('_', '-')}" for key, value in (flags or {}).items() if value not in (None, [])]:
+        raise ValueError(
+            f"{', '.join(asked)} beside the grid {str(name)!r} would be ignored: a grid file says itself what is run. "
+            f"Copy it from {studies_folder()}, change it, and give its path; or leave the grid out."
+        )
     shipped = studies_folder() / f"{name}.toml"
     path = shipped if shipped.is_file() else Path(name)
     if not path.is_file():
@@ -62,23 +70,26 @@ def load_study(name: str | Path) -> Study:
         raise ValueError(f"{path.name}: {error}") from None
 
 
-def flag_study(flags: Mapping, size: Mapping) -> Study:
+def flag_study(flags: Mapping) -> Study:
     """The study of the command line's flags: one block.
 
     Args:
-        flags: keys of a block, with pairs as TEACHER:STUDENT; None or empty where a flag was left out.
-        size: keys of a budget, likewise.
+        flags: method and budget (words), pair (TEACHER:STUDENT), samples, val and epochs (of every budget), and other
+            keys of a block; None or empty where a flag was left out.
     """
-    given = {key: value for key, value in flags.items() if value not in (None, [])}
-    if missing := [f"--{key.rstrip('s')}" for key in ("methods", "pairs") if key not in given]:
+    given = {"data": "shapes10", "budget": ["lesson"]}
+    given |= {key: value for key, value in flags.items() if value not in (None, [])}
+    if missing := [f"--{key}" for key in ("method", "pair") if key not in given]:
         raise ValueError(f"{' and '.join(missing)} missing: name a study ({', '.join(list_studies())}), or give them.")
-    pairs = [pair.rpartition(":")[::2] for pair in given["pairs"]]
-    if odd := [pair for pair, (teacher, _) in zip(given["pairs"], pairs, strict=True) if not teacher]:
+    asked = given.pop("pair")
+    pairs = [pair.rpartition(":")[::2] for pair in asked]
+    if odd := [pair for pair, (teacher, _) in zip(asked, pairs, strict=True) if not teacher]:
         raise ValueError(
             f"Pair {odd[0]!r} is not understood; expected TEACHER:STUDENT, as in cifar10/resnet20:resnet8."
         )
-    budget = {key: value for key, value in size.items() if value is not None}
-    return make_study(given | {"pairs": pairs, "budgets": [budget]})
+    size = {key: given.pop(key) for key in ("samples", "val", "epochs") if key in given}
+    budgets = [{"like": word} | size for word in given.pop("budget")]
+    return make_study(given | {"methods": given.pop("method"), "pairs": pairs, "budgets": budgets})
 
 
 def make_study(grid: Mapping) -> Study:

@@ -4,13 +4,15 @@
 `cifar100_<pair>`, and compares. Every part that is there already is not trained again.
 
 Schedule, momentum, weight decay and weights are the benchmark's. What differs from its code: the ragged last batch is
-dropped (16 of 50,000 images, others in each epoch), and random numbers are other ones.
+dropped (16 of 50,000 images, others in each epoch), random numbers are other ones, and what each method's file says
+under "Differs": FT's first phase is scaled, AB moves a WRN's last batch norm, CRD's negatives are shared by a batch.
 """
 
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 import pandas as pd
 import torch
@@ -62,11 +64,12 @@ def list_papers() -> list[str]:
     return sorted(path.stem.removeprefix(PREFIX) for path in studies_folder().glob(f"{PREFIX}*.toml"))
 
 
-def load_paper(pair: str) -> Paper:
-    """The configuration of one pair; an unknown one gets the list."""
+def load_paper(pair: str, *, seeds: int = 1) -> Paper:
+    """The configuration of one pair, with so many students of each method; an unknown pair gets the list."""
     if pair not in list_papers():
         raise unknown("pair", pair, list_papers())
-    return Paper(tomllib.loads((studies_folder() / f"{PREFIX}{pair}.toml").read_text(encoding="utf-8")))
+    grid = tomllib.loads((studies_folder() / f"{PREFIX}{pair}.toml").read_text(encoding="utf-8"))
+    return Paper(grid | {"seeds": seeds})
 
 
 def train_teacher(paper: Paper, data: Data, **changed) -> Result:
@@ -92,7 +95,7 @@ class Trial:
     variant: str
     epochs: int  # of the real run, all phases together
     loss: float  # after the last step
-    seconds_per_step: float
+    seconds_per_step: float  # mean over the epochs of the real run
 
 
 def dry_run(paper: Paper, *, steps: int = 1, networks: tuple[str, str] | None = None, **changed) -> Iterator[Trial]:
@@ -105,8 +108,8 @@ def dry_run(paper: Paper, *, steps: int = 1, networks: tuple[str, str] | None = 
         changed: fields of `Settings`, such as device.
     """
     teacher_name, student_name = networks or (paper.teacher, paper.student)
-    data = synthetic(paper.settings().batch_size)  # one step an epoch
     short = paper.settings(epochs=steps, initial_epochs=steps, **changed)
+    data = synthetic(short.batch_size)  # one step an epoch
     for method in words_of(paper.grid["methods"]):
         torch.manual_seed(0)
         student, teacher = (create_model(name, data.num_classes) for name in (student_name, teacher_name))
@@ -119,9 +122,12 @@ def dry_run(paper: Paper, *, steps: int = 1, networks: tuple[str, str] | None = 
         records = []
         for record in train(run, data, short):
             records.append(record)
-        timed = [r.seconds for r in records if r.epoch > 1] or [r.seconds for r in records]
-        epochs = sum(epochs_of_phases(run.phases(), paper.settings()))
-        yield Trial(method, variant, epochs, records[-1].loss, sum(timed) / len(timed))
+        phases = run.phases()
+        epochs = dict(zip((phase.name for phase in phases), epochs_of_phases(phases, paper.settings()), strict=True))
+        timed = [record for record in records if record.epoch > 1 or steps == 1]
+        # Phase by phase: a first one is shorter than the second, and may cost more per step.
+        seconds = sum(epochs[name] * mean(r.seconds for r in timed if r.phase == name) for name in epochs)
+        yield Trial(method, variant, sum(epochs.values()), records[-1].loss, seconds / sum(epochs.values()))
 
 
 def published() -> pd.DataFrame:
@@ -139,14 +145,14 @@ def against_published(table: pd.DataFrame, paper: Paper, *, teacher_accuracy: fl
         teacher_accuracy: of the teacher trained here, a share.
 
     Returns:
-        A row per method, in reading order: seeds, ours, reported (NaN where the table has no such row), gap (ours less
-        reported), our_gain and reported_gain (over the student alone).
+        A row per method, in reading order: seeds, ours, sd (over seeds), reported (NaN where the table has no such
+        row), gap (ours less reported), our_gain and reported_gain (over the student alone).
     """
     rows = table[table["student"] == paper.student]
-    means = 100 * rows.groupby("method", sort=False)["test_accuracy"].mean()
-    result = pd.DataFrame({"seeds": rows.groupby("method", sort=False).size(), "ours": means})
+    runs = rows.groupby("method", sort=False)["test_accuracy"]
+    result = pd.DataFrame({"seeds": runs.size(), "ours": 100 * runs.mean(), "sd": 100 * runs.std()})
     if teacher_accuracy is not None:
-        result.loc["teacher"] = [1, 100 * teacher_accuracy]
+        result.loc["teacher"] = [1, 100 * teacher_accuracy, float("nan")]
     known = published()[paper.pair]
     order = ["teacher", *words_of(paper.grid["methods"])]
     result = result.reindex([name for name in order if name in result.index])

@@ -189,7 +189,7 @@ def test_gain_grid_has_a_cell_per_method_and_setting_coloured_by_verdict():
     ]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["kd", "at"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first method on top
-    assert ax.get_xlabel().endswith("▲ BEATS, ▼ LOSES, ○ CANNOT TELL")
+    assert ax.get_xlabel().endswith("▲ BEATS, ▼ LOSES, ○ CANNOT TELL; blank: not tried")
     plt.close(ax.figure)
 
 

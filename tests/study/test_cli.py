@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kd_teach.cli import app
+from kd_teach.lessons import BUDGETS
 
 
 def invoke(*arguments):
@@ -49,6 +50,23 @@ def test_a_grid_in_a_file(world, flags, tmp_path):
     result = invoke(path, *flags[-6:])
     assert result.exit_code == 0 and "1 of 1 cells are in" in result.output, result.output
     assert (tmp_path / "t.csv").read_text().startswith("block,method,variant,weight,task_weight,with_kd,teacher,")
+
+
+def test_flags_beside_a_grid_are_refused_and_not_ignored(tmp_path):
+    result = invoke("lesson", "--seeds", 10, "--method", "kd", "--show")
+    assert isinstance(result.exception, ValueError)
+    assert str(result.exception).startswith("--method, --seeds beside the grid 'lesson' would be ignored")
+
+
+def test_budgets_may_be_repeated_and_weights_chosen(world, tmp_path):
+    [[teacher, student]] = world["pairs"]
+    asked = ["--pair", f"{teacher}:{student}", "--data", world["data"], "--method", "at", "--budget", "smoke"]
+    lines = invoke(*asked, "--budget", "lesson", "--variant", "repdistiller", "--weight", "lesson", "--show").output
+    smoke, lesson = BUDGETS["smoke"], BUDGETS["lesson"]
+    assert smoke.epochs != lesson.epochs
+    shown = [line for line in lines.splitlines() if ": at (" in line]
+    assert [f", {b.epochs} epochs" in line for b, line in zip((smoke, lesson), shown, strict=True)] == [True, True]
+    assert all("repdistiller" in line for line in shown)
 
 
 def test_nothing_asked_for_names_the_studies():

@@ -120,14 +120,15 @@ def test_a_file_is_read_and_its_errors_name_it(world, tmp_path):
 
 
 def test_flags_are_a_grid_of_one_block(world):
-    flags = {"methods": ["kd"], "pairs": ["shapes10/resnet20:resnet8"], "data": "shapes10", "seeds": 2, "with_kd": None}
-    first, second = flag_study(flags, {"like": "smoke", "epochs": 5, "samples": None, "val": None}).cells
+    flags = {"method": ["kd"], "pair": ["shapes10/resnet20:resnet8"], "data": None, "seeds": 2, "with_kd": None}
+    flags |= {"budget": ["smoke"], "epochs": 5, "samples": None, "val": None}
+    first, second = flag_study(flags).cells
     assert (first.teacher, first.student, first.epochs, first.samples) == ("shapes10/resnet20", "resnet8", 5, 320)
     assert second.seed == 1
     with pytest.raises(ValueError, match="--pair missing: name a study"):
-        flag_study(flags | {"pairs": None}, {"like": "smoke"})
+        flag_study(flags | {"pair": None})
     with pytest.raises(ValueError, match="'resnet8' is not understood"):
-        flag_study(flags | {"pairs": ["resnet8"]}, {"like": "smoke"})
+        flag_study(flags | {"pair": ["resnet8"]})
 
 
 OWN = ("lesson", "lesson_published", "lesson_shapes10", "lesson_with_kd", "lesson_wrn", "tune")

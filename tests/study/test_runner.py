@@ -14,7 +14,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from kd_teach.lesson_weights import lesson_weight
 from kd_teach.study import Cell, load_study, make_study, run_study
 from kd_teach.study.jobs import Outcome, in_processes, jobs_of
-from kd_teach.study.runner import duration
+from kd_teach.study.runner import duration, timed
 from kd_teach.study.table import CURVES, MEASUREMENTS, Table
 from tests.study.tiny import comparable, grid
 
@@ -26,6 +26,18 @@ def serial(world, tmp_path_factory):
     report = run_study(make_study(grid(world)), out=folder / "t.csv", runs=folder / "runs", threads=1, say=str)
     assert report.rows == 4 and not report.failures
     return folder / "t.csv"
+
+
+def test_the_time_left_is_that_of_the_runs_that_trained(monkeypatch):
+    said, clock = [], iter([0.0, 60.0, 60.0, 120.0])
+    monkeypatch.setattr("kd_teach.study.runner.time.perf_counter", lambda: next(clock))
+    columns = {"test_accuracy": 0.5, "seconds_per_epoch": 1.0}
+    outcomes = [Outcome(Cell.__new__(Cell), columns, trained) for trained in (True, False, True, True)]
+    monkeypatch.setattr(Outcome, "__str__", lambda self: "a run")
+    assert len(list(timed(outcomes, 4, said.append))) == 4
+    # One trained in 60 s, three left: 3 min. The next one was there: still 60 s per trained run, two left.
+    left = [line.partition("; about ")[2] for line in said]
+    assert left == ["3 min left", "2 min left", "1 min left", ""]
 
 
 def rows_of(path):
