@@ -46,6 +46,7 @@ def demo(out: Annotated[Path, typer.Option(help="Where the figure is saved.")] =
     started = time.perf_counter()
     table = demo(out)
     print(table.to_string(float_format="{:.1f}".format, na_rep="ships"))
+    print("Both students: seed 0, the same first weights and the same batches; only the loss differs.")
     print(f"Done in {time.perf_counter() - started:.0f} s; figure saved in {out}. Next: kd-teach --help, or make lab.")
 
 

@@ -36,6 +36,8 @@ def demo(
         One row each for teacher, student alone and student distilled: accuracy (mean over the seeds, in percent),
         parameters, seconds of training per student.
     """
+    if out:
+        Path(out).parent.mkdir(parents=True, exist_ok=True)  # now, not after a minute of training
     teacher = load_teacher(TEACHER)
     alone, distilled = [], []
     for seed in seeds:

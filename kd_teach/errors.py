@@ -12,5 +12,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> ValueError:
     return ValueError(f"Unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
 
 
+class DamagedFileError(RuntimeError, OSError):
+    """A file is there but cannot be what it should be: half a download, cut or overwritten weights."""
+
+
 class NotFiniteError(ValueError, FloatingPointError):
     """A tensor holds NaN or infinity where finite numbers are needed."""

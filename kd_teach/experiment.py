@@ -19,7 +19,7 @@ from kd_teach.optimisation import Settings, epochs_of_phases
 from kd_teach.precision import pick_device, pick_precision
 from kd_teach.recipe import Recipe
 from kd_teach.runs import Result, claim, config_hash, environment, finish, read_run, weights_fingerprint
-from kd_teach.teachers import load_teacher
+from kd_teach.teachers import load_teacher, teacher_card
 from kd_teach.training import Record, history_table, train
 
 
@@ -60,9 +60,7 @@ def distill(
     settings = Settings(**settings)
     data = _data(data, samples, settings.seed)
     student_name, student = _student(student, data, settings.seed)
-    teacher_name, teacher = (
-        (type(teacher).__name__, teacher) if isinstance(teacher, nn.Module) else (str(teacher), load_teacher(teacher))
-    )
+    teacher_name, teacher = _teacher(teacher, data)
     torch.manual_seed(settings.seed)  # for what the loss itself learns
     run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
     what = {
@@ -119,6 +117,7 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
     }
     card = config | {
         "config_hash": config_hash(config),
+        "val_samples": len(data.val),
         "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
         "environment": environment(),
     }
@@ -172,8 +171,21 @@ def _data(data, samples: int | None, seed: int) -> Data:
     return load_data(data, samples=samples, seed=seed)
 
 
+def _teacher(teacher, data: Data) -> tuple[str, nn.Module]:
+    """Its name and network; one that is named must have learnt the classes that the student is to learn."""
+    if isinstance(teacher, nn.Module):
+        return getattr(teacher, "name", type(teacher).__name__), teacher
+    learnt = teacher_card(teacher)["classes"]
+    if learnt != list(data.classes):
+        raise ValueError(
+            f"The teacher {teacher} learnt {', '.join(learnt)}; {data.name} has {', '.join(data.classes)}. Choose the "
+            "teacher's data (--data), a teacher of these classes, or pass teacher=load_teacher(...) to insist."
+        )
+    return str(teacher), load_teacher(teacher)
+
+
 def _student(student, data: Data, seed: int) -> tuple[str, nn.Module]:
     if isinstance(student, nn.Module):
-        return type(student).__name__, student
+        return getattr(student, "name", type(student).__name__), student
     torch.manual_seed(seed)
     return student, create_model(student, num_classes=data.num_classes)

@@ -12,12 +12,15 @@ def pick_device(device: str = "auto") -> torch.device:
     """The device called `device`; "auto" takes CUDA, then Apple's MPS, then the CPU.
 
     Raises:
-        ValueError: a device that this machine or this build of PyTorch does not have.
+        ValueError: an unknown device, or one that this machine or this build of PyTorch does not have.
     """
     has_mps = torch.backends.mps.is_available()
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
-    picked = torch.device(device)
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"Unknown device {device!r}; expected auto, cpu, cuda or mps.") from None
     if (picked.type == "cuda" and not torch.cuda.is_available()) or (picked.type == "mps" and not has_mps):
         raise ValueError(f"This machine (or this build of PyTorch) has no {picked.type!r}; use device='auto' or 'cpu'.")
     return picked

@@ -18,11 +18,13 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from kd_teach import plots
-from kd_teach.models import create_model
+from kd_teach.errors import DamagedFileError
+from kd_teach.models import create_model, list_models
 
 
 class Result(NamedTuple):
@@ -41,13 +43,46 @@ class Result(NamedTuple):
 
 def load_run(folder: str | Path) -> Result:
     """The result of a finished run, from its folder."""
-    card = json.loads((Path(folder) / "card.json").read_text(encoding="utf-8"))
-    return read_run(Path(folder), card, create_model(card["model"], num_classes=card["num_classes"]))
+    folder = finished_folder(folder)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    return read_run(folder, card, rebuilt(card))
+
+
+def finished_folder(folder: str | Path) -> Path:
+    """The folder of a finished run; ValueError for any other."""
+    folder = Path(folder)
+    if not ((folder / "card.json").is_file() and (folder / "weights.safetensors").is_file()):
+        raise ValueError(
+            f"{folder} is not the folder of a finished run: expected weights.safetensors and card.json in it. "
+            "Let the run finish first (--resume)."
+        )
+    return folder
+
+
+def rebuilt(card: dict) -> nn.Module:
+    """The network of a run, with fresh weights; ValueError if it was none of `list_models()`."""
+    if card["model"] not in list_models():
+        raise ValueError(
+            f"The run's network is a {card['model']} of your own, which its folder does not hold: build it, and load "
+            "weights.safetensors into it (safetensors.torch.load_file)."
+        )
+    return create_model(card["model"], num_classes=card["num_classes"])
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """What weights.safetensors of a run folder holds; DamagedFileError if it cannot be read."""
+    try:
+        return load_file(folder / "weights.safetensors")
+    except SafetensorError as problem:
+        raise DamagedFileError(
+            f"{folder / 'weights.safetensors'} is damaged ({problem}). Delete the folder and run its command again, or "
+            "install the package again if the file came with it."
+        ) from None
 
 
 def read_run(folder: Path, card: dict, student: nn.Module) -> Result:
     """The result of the finished run whose card this is; its weights are put into `student`."""
-    student.load_state_dict(load_file(folder / "weights.safetensors"))
+    student.load_state_dict(read_weights(folder))
     return Result(student.eval(), pd.read_csv(folder / "history.csv"), card["test_accuracy"], card)
 
 

@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from safetensors.torch import load_file
 from torch import nn
 
 from kd_teach.errors import unknown
-from kd_teach.models import create_model
+from kd_teach.runs import finished_folder, read_weights, rebuilt
 
 PACKAGE = Path(__file__).parent
 
@@ -40,21 +39,18 @@ def load_teacher(name: str | Path) -> nn.Module:
         name: a name from `list_teachers()` such as "cifar10/resnet20", or the folder of a finished run.
 
     Raises:
-        ValueError: neither a shipped teacher nor a folder with weights and a card.
+        ValueError: neither a shipped teacher nor the folder of a finished run of one of `list_models()`.
+        DamagedFileError: its weights cannot be read.
     """
     folder, card = _folder(name), teacher_card(name)
-    model = create_model(card["model"], num_classes=card["num_classes"])
-    model.load_state_dict(load_file(folder / "weights.safetensors"))
+    model = rebuilt(card)
+    model.load_state_dict(read_weights(folder))
     return model.eval().requires_grad_(False)
 
 
 def _folder(name: str | Path) -> Path:
-    for folder in (teachers_folder() / name, Path(name)):
-        if (folder / "card.json").is_file() and (folder / "weights.safetensors").is_file():
-            return folder
+    if str(name) in list_teachers():
+        return teachers_folder() / name
     if Path(name).is_dir():
-        raise ValueError(
-            f"{name} is a folder without a finished run in it: expected weights.safetensors and card.json. "
-            "Let the run finish first (--resume)."
-        )
+        return finished_folder(name)
     raise unknown("teacher", str(name), list_teachers())

@@ -27,6 +27,10 @@ from kd_teach.progress import bar
 from kd_teach.recipe import Phase
 
 CHECK_EVERY = 25  # steps between looks at the losses: each look waits for the device
+CAUSES = (
+    "Usual causes: a learning rate too high for this loss (try a tenth), a weight made for another reduction (sum "
+    "against mean), a division or square root at zero inside the loss, or images that were not normalised."
+)
 
 
 @dataclass(frozen=True)
@@ -127,9 +131,12 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
                     progress = (epoch + step / steps) / epochs
                     try:
                         terms = take_step(phase, networks, optimizer, batch, progress, epochs, settings)
-                    except NotFiniteError:  # the loss met NaN: better name the term and the step that it came from
-                        check_finite(log, step, phase, epoch)
-                        raise
+                    except NotFiniteError as error:
+                        check_finite(log, step, phase, epoch)  # an earlier step's term may have broken first
+                        raise NotFiniteError(
+                            f"A loss of phase {phase.name!r} ({', '.join(phase.weights)}) met NaN at step {step + 1} "
+                            f"of epoch {epoch + 1}. {error} {CAUSES}"
+                        ) from None
                     for name, value in terms.items():
                         log.setdefault(name, torch.full((steps,), math.nan, device=device))[step] = value
                     step += 1
@@ -208,7 +215,5 @@ def check_finite(log: dict[str, Tensor], step: int, phase: Phase, epoch: int) ->
         step = broken[name]
         raise FloatingPointError(
             f"The term {name!r} became {log[name][step].item()} at step {step + 1} of epoch {epoch + 1}, phase "
-            f"{phase.name!r}. Usual causes: a learning rate too high for this loss (try a tenth), a weight made for "
-            "another reduction (sum against mean), a division or square root at zero inside the loss, or images "
-            "that were not normalised."
+            f"{phase.name!r}. {CAUSES}"
         )

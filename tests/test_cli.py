@@ -83,9 +83,14 @@ def test_lists():
     [
         (("distill", "--method", "dk", "--teacher", "x", "--out", "y"), "Unknown teacher"),
         (("train", "--data", "nowhere", "--out", "y"), "Unknown data set 'nowhere'"),
+        (("train", "--data", "cifar10", "--out", "y"), "half-finished or damaged download"),
+        (("train", "--samples", "640", "--device", "tpu", "--out", "y"), "Unknown device 'tpu'; expected auto, cpu"),
+        (("distill", "--teacher", "cifar10/resnet20", "--samples", "640", "--out", "y"), "learnt airplane, automobile"),
     ],
 )
-def test_a_mistake_ends_in_one_line(arguments, says, tmp_path):
+def test_a_mistake_ends_in_one_line(arguments, says, tmp_path, monkeypatch):
+    monkeypatch.setenv("KD_TEACH_DATA", str(tmp_path))
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half a download")
     command = [sys.executable, "-m", "kd_teach.cli", *arguments]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 1

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -146,10 +147,54 @@ def test_a_finished_run_is_a_teacher(tmp_path):
     assert distill("kd", teacher=tmp_path / "run", **BUDGET).card["teacher_weights"]
 
 
+def test_a_network_passed_in_is_known_by_its_name(tmp_path):
+    result = train_alone(create_model("resnet8", 3), out=tmp_path / "run", **BUDGET)
+    assert result.card["model"] == "resnet8"
+    assert same_weights(load_teacher(tmp_path / "run"), result.student)
+    assert distill("kd", teacher=teacher(), **BUDGET).card["teacher"] == "resnet14"
+
+
+class Own(nn.Module):
+    """A network of somebody's own, which no folder can build again."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = create_model("resnet8", 3)
+
+    def forward(self, images):
+        return self.inner(images)
+
+
+def test_a_network_of_ones_own_is_not_taken_for_an_unknown_name(tmp_path):
+    assert train_alone(Own(), out=tmp_path / "run", **BUDGET).card["model"] == "Own"
+    for load in (load_teacher, load_run):
+        with pytest.raises(ValueError, match="a Own of your own.*build it, and load weights.safetensors"):
+            load(tmp_path / "run")
+
+
+def test_cut_weights_are_named(tmp_path):
+    train_alone("resnet8", out=tmp_path / "run", **BUDGET)
+    weights = tmp_path / "run" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    for load in (load_teacher, load_run):
+        with pytest.raises(
+            OSError, match=r"weights\.safetensors is damaged .*Delete the folder and run"
+        ):
+            load(tmp_path / "run")
+
+
+def test_a_named_teacher_of_other_classes_is_refused(tmp_path):
+    train_alone("resnet8", out=tmp_path / "run", **BUDGET)
+    others = replace(DATA, classes=("row 2", "row 1", "row 0"))
+    with pytest.raises(ValueError, match="learnt row 0, row 1, row 2; tiny has row 2, row 1, row 0"):
+        distill("kd", teacher=tmp_path / "run", **BUDGET | {"data": others})
+    assert distill("kd", teacher=load_teacher(tmp_path / "run"), **BUDGET | {"data": others}).complete
+
+
 def test_unknown_teacher(tmp_path):
     with pytest.raises(ValueError, match="Unknown teacher 'cifar10/resnt20'"):
         load_teacher("cifar10/resnt20")
-    with pytest.raises(ValueError, match="without a finished run"):
+    with pytest.raises(ValueError, match="not the folder of a finished run"):
         load_teacher(tmp_path)
 
 

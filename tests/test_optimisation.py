@@ -10,6 +10,12 @@ from tests.helpers import tiny_data
 DATA = tiny_data()
 
 
+@pytest.mark.parametrize("field", ["epochs", "batch_size", "initial_epochs"])
+def test_counts_are_whole_numbers(field):
+    with pytest.raises(ValueError, match=f"{field} is 1.5; expected a whole number"):
+        Settings(**{field: 1.5})
+
+
 def test_rates_fall_in_steps():
     paper = Settings(epochs=240, lr=0.05, steps=(150, 180, 210))
     shares = [rate_share((epoch + 0.5) / 240, 240, paper) for epoch in range(240)]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kd_teach import Alone, Distiller, Phase, Settings, create_model, train
+from kd_teach.errors import NotFiniteError
 from kd_teach.optimisation import make_optimizer, schedule, share_epochs
 from kd_teach.training import history_table
 from tests.helpers import same_weights, tiny_data
@@ -145,6 +146,15 @@ def test_a_loss_that_is_not_finite_names_term_and_step():
     run.phases = lambda: [replace(phase, objective=objective)]
     with pytest.raises(FloatingPointError, match=r"'distil' became nan at step 2 of epoch 1.*learning rate too high"):
         list(train(run, DATA, FOUR))
+
+
+def test_a_student_that_became_nan_is_reported_with_phase_and_step():
+    """One step ruins the weights, the next forward pass is NaN, and the loss refuses it before there is a term."""
+    settings = replace(FOUR, lr=1e30)
+    with pytest.raises(
+        NotFiniteError, match=r"phase 'distil' \(task, distil\) met NaN at step 2 of epoch 1\. The student"
+    ):
+        list(train(make("kd"), DATA, settings))
 
 
 def test_terms_and_weights_must_agree():

@@ -79,7 +79,8 @@ def package_epoch(data: Data, batch_size: int, precision: str) -> float:
     run = Distiller("kd", student=student, teacher=teacher, data=data)
     settings = Settings(epochs=1, batch_size=batch_size, device="cpu", precision=precision)
     started = time.perf_counter()
-    list(train(run, data, settings))
+    if not all(record.complete for record in train(run, data, settings)):
+        raise KeyboardInterrupt
     return time.perf_counter() - started
 
 

@@ -16,6 +16,7 @@ from torchvision.datasets.utils import check_integrity
 
 from kd_teach.data.folder import read_folder
 from kd_teach.data.types import Parts, Split
+from kd_teach.errors import DamagedFileError
 
 
 class Cifar(NamedTuple):
@@ -72,7 +73,7 @@ def _read_torchvision(dataset: type[datasets.CIFAR10], root: Path, download: boo
         train, test = (dataset(root, train=part, download=download) for part in (True, False))
     except RuntimeError as problem:
         advice = "run again with download=True (--download), which replaces it"
-        raise RuntimeError(f"{_damage(dataset, root)}. Delete it, or {advice}.") from problem
+        raise DamagedFileError(f"{_damage(dataset, root)}. Delete it, or {advice}.") from problem
     except (OSError, EOFError) as problem:
         raise ConnectionError(
             f"Could not download {dataset.url} to {archive} ({problem}). Try again, or put the file there by "

@@ -50,7 +50,10 @@ def in_float32(tap):
     """A tensor, or a list or tuple of them, in float32 if it came in half precision; anything else as it came."""
     if isinstance(tap, Tensor):
         return tap.float() if tap.dtype in HALVES else tap
-    return type(tap)(map(in_float32, tap)) if isinstance(tap, (tuple, list)) else tap
+    whole = hasattr(tap, "_fields")  # Features instead of one of them: the checks will say so
+    if whole or not isinstance(tap, (tuple, list)):
+        return tap
+    return type(tap)(map(in_float32, tap))
 
 
 def _first_tensor(taps) -> Tensor:

@@ -44,4 +44,6 @@ def create_model(name: str, num_classes: int = 10) -> Network:
         raise unknown("model", name, MODELS)
     if num_classes < 1:
         raise ValueError(f"A classifier needs at least one class; num_classes was {num_classes}.")
-    return MODELS[name](num_classes=num_classes)
+    network = MODELS[name](num_classes=num_classes)
+    network.name = name  # so that a run's card can say what to build
+    return network
