@@ -18,6 +18,16 @@ def study_table() -> pd.DataFrame:
     return read_study(results_folder() / "lesson_study.csv")
 
 
+def lesson_histories() -> dict[str, pd.DataFrame]:
+    """Label -> the history of that method's lesson runs, means over the seeds; empty where none ship."""
+    path = results_folder() / "lesson_histories.csv"
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path)
+    means = table.drop(columns="seed").groupby(["label", "phase", "epoch"], sort=False).mean().reset_index()
+    return {label: history.drop(columns="label") for label, history in means.groupby("label", sort=False)}
+
+
 def verdict(method: str, baseline: str = "alone") -> Verdict:
     """What the shipped study says of one method, in two lines; it says so where it has no runs of it."""
     try:

@@ -21,9 +21,11 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 from PIL import Image
 
+from kd_teach.plots import STYLE
+
 DPI = 90  # of the live picture: small enough to be drawn and sent within 150 ms
 # A sixth of a redraw is spent on looking for room above titles and on fitting letters to pixels.
-QUICK = {"axes.titley": 1.0, "text.hinting": "none"}
+QUICK = STYLE | {"axes.titley": 1.0, "text.hinting": "none"}
 WIDEST = 1000  # pixels of a static panel: a notebook would shrink a wider one until its labels cannot be read
 
 
@@ -73,11 +75,15 @@ class Explorer(ipywidgets.VBox):
             self._places = [ax.get_position() for ax in figure.axes]
             self.message.value = ""
         except Exception as error:  # whatever it is, the reader must see it: callbacks have no cell to print it in
-            for number in set(plt.get_fignums()) - open_before:  # begun and abandoned: the next cell would show it
-                plt.close(number)
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            shown = f"{type(error).__name__}: {error}\n{where.name}: {where.line}"
-            self.message.value = f"<pre style='color: firebrick'>{html.escape(shown)}</pre>"
+            self._complain(error, open_before)
+
+    def _complain(self, error: Exception, open_before: set[int]) -> None:
+        """Show an error under the picture, and close the figures that were begun since."""
+        for number in set(plt.get_fignums()) - open_before:  # the next cell would show them
+            plt.close(number)
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        shown = f"{type(error).__name__}: {error}\n{where.name}: {where.line}"
+        self.message.value = f"<pre style='color: firebrick'>{html.escape(shown)}</pre>"
 
     def _place(self, figure: Figure) -> None:
         """Put the axes where the last picture had them: finding the best places takes half of the time of a redraw."""
@@ -88,7 +94,9 @@ class Explorer(ipywidgets.VBox):
 
     def panel(self) -> bytes:
         """The static settings side by side as a PNG, or one below the other where that would be too wide to read."""
-        pictures = [Image.open(io.BytesIO(png(self.draw(**self.start | dict(setting))))) for setting in self.static]
+        with matplotlib.rc_context(STYLE):
+            drawn = [png(self.draw(**self.start | dict(setting))) for setting in self.static]
+        pictures = [Image.open(io.BytesIO(one)) for one in drawn]
         widths, heights = ([getattr(picture, size) for picture in pictures] for size in ("width", "height"))
         beside = sum(widths) <= WIDEST
         size = (sum(widths), max(heights)) if beside else (max(widths), sum(heights))
@@ -98,7 +106,7 @@ class Explorer(ipywidgets.VBox):
             joined.paste(picture, (left, top))
             left, top = (left + picture.width, top) if beside else (left, top + picture.height)
         file = io.BytesIO()
-        joined.quantize(128, method=Image.Quantize.MAXCOVERAGE).save(file, "png", optimize=True)
+        joined.quantize(256, method=Image.Quantize.MAXCOVERAGE).save(file, "png", optimize=True)
         return file.getvalue()
 
     def _repr_mimebundle_(self, **kwargs) -> dict[str, object]:
@@ -106,7 +114,11 @@ class Explorer(ipywidgets.VBox):
         data = dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         names = ", ".join(control.description.rstrip(":") for control in self.controls.values())
         data["text/plain"] = f"[interactive picture; with a kernel you can move: {names}]"
-        data["image/png"] = base64.b64encode(self.panel()).decode()
+        open_before = set(plt.get_fignums())
+        try:
+            data["image/png"] = base64.b64encode(self.panel()).decode()
+        except Exception as error:  # the widget itself may still work: show it, with the error under it
+            self._complain(error, open_before)
         return data
 
 

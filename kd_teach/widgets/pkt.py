@@ -48,7 +48,7 @@ def pkt_widget(
 
 def draw(p_t: Tensor, p_s: Tensor, costs: Tensor, images: Tensor, labels, classes, query: int) -> Figure:
     """The query's picture, its neighbours in the teacher's order, and its row's share (N,) of the loss in the title."""
-    rows = {"teacher": p_t[query], "student": p_s[query]}
+    rows = {"teacher": p_t[query], "distilled student": p_s[query]}
     figure = plots.neighbour_card(rows, query, images, labels=labels, classes=classes, nearest=6)
     # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
     figure.set_layout_engine("none")

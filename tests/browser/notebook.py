@@ -33,15 +33,15 @@ FAILURES = """() => [...window.jupyterapp.shell.currentWidget.content.model.cell
         .filter(output => output.output_type === 'error' || output.name === 'stderr')
         .map(output => [i, output.evalue ?? [output.text].flat().join('')]))"""
 
-# Note when a key goes down (or a list changes), and when the picture changes: both in the page, so that the test's own
-# pace is left out.
+# Note when a key goes down, a list changes or something is clicked, and when the picture changes: all in the page, so
+# that the test's own pace is left out.
 WATCH = """image => {
     window.seen = [];
     const note = what => () => window.seen.push([what, performance.now()]);
     window.watched?.disconnect();
     window.watched = new MutationObserver(note('picture'));
     window.watched.observe(image, {attributes: true, attributeFilter: ['src']});
-    for (const input of window.listening ? [] : ['keydown', 'change'])
+    for (const input of window.listening ? [] : ['keydown', 'change', 'click'])
         window.addEventListener(input, () => window.seen.push(['key', performance.now()]), true);
     window.listening = true;
 }"""

@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.mark.parametrize("name", ["00_start_here", "01_kd"])
+@pytest.mark.parametrize("name", ["00_start_here", "01_kd", "07_rkd"])
 def test_notebook_runs(opened, measured, name):
     notebook = opened(name)
     failures, seconds = notebook.run_all()

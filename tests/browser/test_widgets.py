@@ -51,6 +51,9 @@ SETTLED = """() => window.seen.at(-1)?.[0] === 'picture' && performance.now() - 
     && window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"""
 
 
+HANDLES = ".widget-slider .noUi-handle, .kd-point, select, .widget-checkbox input, .widget-toggle-buttons"
+
+
 class Shown:
     """One widget on the page."""
 
@@ -59,8 +62,8 @@ class Shown:
         notebook.scroll_to(cell)
         self.output = notebook.output(cell)
         self.picture = self.output.locator("img.widget-image")
-        self.handles = self.output.locator(".widget-slider .noUi-handle, .kd-point, select")
-        self.handle = self.handles.first
+        self.handles = self.output.locator(HANDLES)
+        self.handle = self.output.locator(".widget-slider .noUi-handle, .kd-point").first
 
     def source(self) -> str:
         return self.picture.get_attribute("src")
@@ -121,7 +124,7 @@ def shown(notebook, request) -> Shown:
 
 @pytest.mark.parametrize("shown", ALL, indirect=True)
 def test_key_moves_every_handle_and_the_picture(shown, measured, request):
-    """There and back, three times, with each slider, point and list (which has no key but a change)."""
+    """There and back, three times, with each slider and point (by key), list, box and row of buttons (by mouse)."""
     medians = []
     for handle in shown.handles.all():
         times, pictures = [], []
@@ -139,7 +142,14 @@ def test_key_moves_every_handle_and_the_picture(shown, measured, request):
 
 def there_and_back(handle) -> list[Callable[[], object]]:
     """Two moves: one with this handle, and one that takes it back."""
-    if handle.evaluate("handle => handle.tagName") == "SELECT":  # JupyterLab keeps the arrow keys to itself here
+    kind = handle.evaluate("handle => handle.classList.contains('widget-toggle-buttons') ? 'BUTTONS' : handle.tagName")
+    if kind == "INPUT":
+        return [handle.click] * 2
+    if kind == "BUTTONS":
+        buttons = handle.locator("button")
+        now = buttons.evaluate_all("all => all.findIndex(button => button.classList.contains('mod-active'))")
+        return [buttons.nth(now - 1 if now else 1).click, buttons.nth(now).click]
+    if kind == "SELECT":  # JupyterLab keeps the arrow keys to itself here
         now = handle.evaluate("list => list.selectedIndex")
         return [partial(handle.select_option, index=place) for place in (now - 1 if now else 1, now)]
     at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax") is not None

@@ -13,6 +13,7 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
+from kd_teach import widgets
 from kd_teach.widgets import Explorer
 from kd_teach.widgets.explorer import DPI, WIDEST
 
@@ -128,6 +129,30 @@ def test_mimebundle_has_the_widget_the_picture_and_a_text():
     assert data[WIDGET]["model_id"] == shown.model_id
     assert base64.b64decode(data["image/png"]) == shown.panel()
     assert "How wide, colour" in data["text/plain"]
+
+
+def test_a_static_setting_that_fails_leaves_the_widget_with_its_error():
+    shown = explorer(static=[{"level": 3}])
+    assert shown.message.value == ""
+    assert set(shown._repr_mimebundle_()) == {WIDGET, "text/plain"}
+    assert "&lt;b&gt;three&lt;/b&gt;" in shown.message.value
+    assert plt.get_fignums() == []
+
+
+METHODS = [name for name in dir(widgets) if name.endswith("_widget")]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_widget_has_a_static_panel_in_the_house_style(name, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Explorer, "redraw", lambda self: None)  # the live picture has tests of its own
+    shown = getattr(widgets, name)()
+    drawn = shown.draw
+    monkeypatch.setattr(
+        shown, "draw", lambda **values: seen.append(plt.rcParams["axes.titleweight"]) or drawn(**values)
+    )
+    assert set(shown._repr_mimebundle_()) == {WIDGET, "image/png", "text/plain"}
+    assert seen == ["bold"] * len(shown.static)
 
 
 def test_exported_html_holds_the_panel():
