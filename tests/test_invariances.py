@@ -39,7 +39,7 @@ def along(x: Tensor, dim: int) -> list[int]:
 def shuffled_pixels(x: Tensor, random) -> Tensor:
     if x.ndim == 2:
         return x
-    order = torch.randperm(x[0, 0].numel(), generator=torch.Generator().manual_seed(3)).roll(1)  # the same in all maps
+    order = torch.randperm(x[0, 0].numel(), generator=random)  # the same in all maps
     return x.flatten(2)[..., order].reshape(x.shape)
 
 
@@ -47,8 +47,8 @@ HOW = {
     "channel permutation": rolled,
     "orthogonal channel mix": mixed,
     "channel sign flip": flipped,
-    "per-sample scale": lambda x, random: x * positive(along(x, 0), x, torch.Generator().manual_seed(5)),
-    "global scale": lambda x, random: 3 * x,
+    "per-sample scale": lambda x, random: x * positive(along(x, 0), x, random),
+    "global scale": lambda x, random: x * positive((), x, random),
     "per-channel scale": lambda x, random: x * positive(along(x, 1), x, random),
     "translation": lambda x, random: x + torch.randn(along(x, 1), dtype=x.dtype, generator=random),
     "per-sample shift": lambda x, random: x + torch.randn(along(x, 0), dtype=x.dtype, generator=random),

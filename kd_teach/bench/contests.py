@@ -20,6 +20,7 @@ from kd_teach.methods import (
     CRDLoss,
     FSPLoss,
     FTLoss,
+    GradientATLoss,
     HintLoss,
     KDLoss,
     NSTLoss,
@@ -95,6 +96,12 @@ def at(s: Features, t: Features, sizes: Sizes, *, variant: str) -> Contest:
     return Contest(ATLoss(variant=variant), forms[variant], s.stages, t.stages)
 
 
+def at_gradient(s: Features, t: Features, sizes: Sizes) -> Contest:
+    """On three channels, as images have them; that the networks are differentiated twice is not part of the race."""
+    g_s, g_t = ([f.preacts[0][:, :3].clone()] for f in (s, t))
+    return Contest(GradientATLoss(), textbook.at_gradient, g_s, g_t)
+
+
 def vid(s: Features, t: Features, sizes: Sizes, *, variant: str) -> Contest:
     loss = VIDLoss(shapes(s.stages), shapes(t.stages), variant=variant)
     regressors, alphas = ([getattr(stage, name) for stage in loss.stages] for name in ("mean", "alpha"))
@@ -136,6 +143,14 @@ def fsp(s: Features, t: Features, sizes: Sizes, *, variant: str) -> Contest:
     return Contest(FSPLoss(variant=variant), forms[variant], (s.stem, *s.stages), (t.stem, *t.stages))
 
 
+def fsp_adapter(s: Features, t: Features, sizes: Sizes) -> Contest:
+    """With a student of half the width: else there is nothing to adapt."""
+    f_s, f_t = [f[:, ::2].clone() for f in (s.stem, *s.stages)], (t.stem, *t.stages)
+    widths_s, widths_t = ([f.shape[1] for f in maps] for maps in (f_s, f_t))
+    loss = FSPLoss(variant="adapter", student_channels=widths_s, teacher_channels=widths_t)
+    return Contest(loss, partial(textbook.fsp_adapter, loss.adapters), f_s, f_t)
+
+
 def sp(s: Features, t: Features, sizes: Sizes) -> Contest:
     return Contest(SPLoss(), textbook.sp, s.stages[-1], t.stages[-1])
 
@@ -150,22 +165,25 @@ def cc_kernel(s: Features, t: Features, sizes: Sizes, *, kernel: str) -> Contest
     return Contest(CCLoss(kernel=kernel), form, s.embedding, t.embedding)
 
 
-def rkd(s: Features, t: Features, sizes: Sizes, **weights: float) -> Contest:
-    loss = RKDLoss(variant="repdistiller", **weights)
-    return Contest(loss, partial(textbook.rkd, **weights), s.embedding, t.embedding)
+def rkd(s: Features, t: Features, sizes: Sizes, *, variant: str, **weights: float) -> Contest:
+    forms = {"paper": textbook.rkd_paper, "repdistiller": textbook.rkd}
+    return Contest(RKDLoss(variant=variant, **weights), partial(forms[variant], **weights), s.embedding, t.embedding)
 
 
-def pkt(s: Features, t: Features, sizes: Sizes) -> Contest:
-    return Contest(PKTLoss(variant="repdistiller"), textbook.pkt, s.embedding, t.embedding)
+def pkt(s: Features, t: Features, sizes: Sizes, *, variant: str) -> Contest:
+    forms = {"paper": textbook.pkt_paper, "repdistiller": textbook.pkt}
+    return Contest(PKTLoss(variant=variant), forms[variant], s.embedding, t.embedding)
 
 
-def crd(s: Features, t: Features, sizes: Sizes, *, variant: str) -> Contest:
+def crd(s: Features, t: Features, sizes: Sizes, *, variant: str, sampling: str = "exact") -> Contest:
     """Ours draws its negatives within the race, always the same; the textbook's loader has drawn them before it."""
     device = s.embedding.device
-    labels = torch.arange(sizes.images, device=device) % sizes.classes
-    index = torch.arange(sizes.batch, device=device) * (sizes.images // sizes.batch)
-    loss = CRDLoss(s.embedding.shape[1], t.embedding.shape[1], labels, negatives=sizes.negatives, variant=variant)
-    loss.to(s.embedding)
+    # "all" is meant for small sets: at full size the textbook would gather several gigabytes.
+    images = sizes.images // 10 if sampling == "all" else sizes.images
+    labels = torch.arange(images, device=device) % sizes.classes
+    index = torch.arange(sizes.batch, device=device) * (images // sizes.batch)
+    widths, options = (s.embedding.shape[1], t.embedding.shape[1]), {"variant": variant, "sampling": sampling}
+    loss = CRDLoss(*widths, labels, negatives=sizes.negatives, **options).to(s.embedding)
     with torch.no_grad():
         loss(s.embedding, t.embedding, index)  # the first batch sets Z
     loss.after_step()
@@ -175,6 +193,8 @@ def crd(s: Features, t: Features, sizes: Sizes, *, variant: str) -> Contest:
         return (index,)
 
     positive, candidates, negative, *_ = loss.contrasts(*arguments())
+    if candidates is None:
+        candidates = torch.arange(images, device=device)
     rows = torch.stack([torch.cat([own[None], candidates[mine]]) for own, mine in zip(positive, negative, strict=True)])
     form = partial(
         textbook.crd,
@@ -191,6 +211,7 @@ CONTESTS: dict[tuple[str, str], Callable[[Features, Features, Sizes], Contest]] 
     ("fitnet", "repdistiller"): partial(fitnet, variant="repdistiller"),
     ("at", "paper"): partial(at, variant="paper"),
     ("at", "repdistiller"): partial(at, variant="repdistiller"),
+    ("at", "gradient"): at_gradient,
     ("vid", "paper"): partial(vid, variant="paper"),
     ("vid", "repdistiller"): partial(vid, variant="repdistiller"),
     ("ab", "paper"): partial(ab, variant="paper"),
@@ -205,15 +226,19 @@ CONTESTS: dict[tuple[str, str], Callable[[Features, Features, Sizes], Contest]] 
     ("ofd", "paper, no connector"): partial(ofd, variant="paper", connected=False),
     ("fsp", "paper"): partial(fsp, variant="paper"),
     ("fsp", "repdistiller"): partial(fsp, variant="repdistiller"),
+    ("fsp", "adapter"): fsp_adapter,
     ("sp", "paper"): sp,
     ("cc", "rbf_taylor"): partial(cc_kernel, kernel="rbf_taylor"),
     ("cc", "rbf"): partial(cc_kernel, kernel="rbf"),
     ("cc", "bilinear"): partial(cc_kernel, kernel="bilinear"),
     ("cc", "repdistiller"): cc,
-    ("rkd", "repdistiller"): rkd,
-    ("rkd", "repdistiller, D"): partial(rkd, angle=0.0),
-    ("rkd", "repdistiller, A"): partial(rkd, distance=0.0),
-    ("pkt", "repdistiller"): pkt,
+    ("rkd", "paper"): partial(rkd, variant="paper"),
+    ("rkd", "repdistiller"): partial(rkd, variant="repdistiller"),
+    ("rkd", "repdistiller, D"): partial(rkd, variant="repdistiller", angle=0.0),
+    ("rkd", "repdistiller, A"): partial(rkd, variant="repdistiller", distance=0.0),
+    ("pkt", "paper"): partial(pkt, variant="paper"),
+    ("pkt", "repdistiller"): partial(pkt, variant="repdistiller"),
     ("crd", "paper"): partial(crd, variant="paper"),
+    ("crd", "paper, all"): partial(crd, variant="paper", sampling="all"),
     ("crd", "repdistiller"): partial(crd, variant="repdistiller"),
 }

@@ -41,6 +41,10 @@ def at_paper(f_s: Maps, f_t: Maps) -> Tensor:
     return sum((attention(s) - attention(t)).norm(dim=1).mean() for s, t in zip(f_s, f_t, strict=True))
 
 
+def at_gradient(g_s: Maps, g_t: Maps) -> Tensor:
+    return sum((s - t).flatten(1).norm(dim=1).mean() for s, t in zip(g_s, g_t, strict=True))
+
+
 def sp(f_s: Tensor, f_t: Tensor) -> Tensor:
     q_s, q_t = f_s.flatten(1), f_t.flatten(1)
     g_s, g_t = F.normalize(q_s @ q_s.T, dim=1), F.normalize(q_t @ q_t.T, dim=1)  # (B, B)
@@ -97,6 +101,24 @@ def rkd(e_s: Tensor, e_t: Tensor, *, distance: float = 25.0, angle: float = 50.0
     return distance * by_distance + angle * by_angle
 
 
+def rkd_paper(e_s: Tensor, e_t: Tensor, *, distance: float = 25.0, angle: float = 50.0) -> Tensor:
+    n = len(e_s)  # what is not distinct is equal in both networks: it adds nothing to a sum
+    by_distance = F.smooth_l1_loss(distances(e_s), distances(e_t), reduction="sum") / (n * (n - 1))
+    by_angle = F.smooth_l1_loss(angles(e_s), angles(e_t), reduction="sum") / (n * (n - 1) * (n - 2))
+    return distance * by_distance + angle * by_angle
+
+
+def neighbours(e: Tensor) -> Tensor:
+    similarity = (F.normalize(e) @ F.normalize(e).T + 1) / 2
+    others = similarity[~torch.eye(len(e), dtype=torch.bool, device=e.device)].reshape(len(e), -1)  # (B, B - 1)
+    return others / others.sum(dim=1, keepdim=True)
+
+
+def pkt_paper(e_s: Tensor, e_t: Tensor) -> Tensor:
+    q, p = neighbours(e_s), neighbours(e_t)
+    return (p * torch.log(p / q)).sum(dim=1).mean()
+
+
 def pkt(e_s: Tensor, e_t: Tensor) -> Tensor:
     q, p = ((F.normalize(e) @ F.normalize(e).T + 1) / 2 for e in (e_s, e_t))
     q, p = q / q.sum(dim=1, keepdim=True), p / p.sum(dim=1, keepdim=True)
@@ -144,6 +166,10 @@ def fsp_paper(f_s: Maps, f_t: Maps) -> Tensor:
         g_s, g_t = (flow(f[i], f[i + 1], pool=F.adaptive_max_pool2d) for f in (f_s, f_t))
         total = total + (g_t - g_s).pow(2).sum() / len(g_s)
     return total
+
+
+def fsp_adapter(adapters: Sequence[nn.Module], f_s: Maps, f_t: Maps) -> Tensor:
+    return fsp_paper([adapter(f) for adapter, f in zip(adapters, f_s, strict=True)], f_t)
 
 
 def products(x: Tensor, y: Tensor) -> Tensor:

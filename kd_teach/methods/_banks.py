@@ -39,14 +39,16 @@ class MemoryBank(nn.Module):
 
         Args:
             index: (B,) rows; all others stay as they are, bit for bit.
-            new: (B, dim) unit embeddings. If an index occurs twice, the mean of its embeddings counts.
+            new: (B, dim) unit embeddings. If an index occurs twice, the mean of its embeddings counts. Rows that
+                would become NaN stay as they are.
         """
         same = (index[:, None] == index).to(new.dtype)  # (B, B); without repetitions the identity
         new = same @ new / same.sum(dim=1, keepdim=True)
         old = self.rows[index]
         blend = unit(self.momentum * old + (1 - self.momentum) * new)
-        opposite = ~blend.any(dim=1, keepdim=True)  # old and new cancel: there is no direction to write
-        self.rows[index] = torch.where(opposite, old, blend).to(self.rows.dtype)
+        # Where old and new cancel there is no direction to write, and a NaN would stay for good.
+        usable = (blend.any(dim=1) & blend.isfinite().all(dim=1))[:, None]
+        self.rows[index] = torch.where(usable, blend, old).to(self.rows.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.rows.shape[0]}, {self.rows.shape[1]}, momentum={self.momentum}"

@@ -16,9 +16,10 @@ Connector r: nothing where the widths agree, else a 1x1 convolution without bias
           neuron fires on average.
 Differs   RepDistiller ("repdistiller" here, the scale of the authors' code) weighs the stages 1/4, 1/2, 1 and all by
           3/1000; its connector stands wherever any size differs, brings grids together itself (the regressor of
-          FitNets, with bias) and has batch norm but no ReLU. In its runs the network's last BN (WRN) stays in eval
-          mode during the first phase; ours learns. The authors' CIFAR demo runs the teacher in train mode, its second
-          phase minimises KD alone. Other code takes a mean over neurons and mu = 2.
+          FitNets, with a bias that the batch norm behind it cancels: it never moves) and has no ReLU. In its runs the
+          network's last BN (WRN) stays in eval mode during the first phase; ours learns. The authors' CIFAR demo runs
+          the teacher in train mode, its second phase minimises KD alone. Other code takes a mean over neurons and
+          mu = 2.
 """
 
 import math
@@ -114,7 +115,6 @@ class ABLoss(nn.Module):
         self.connectors = nn.ModuleList(connect(s, t) for s, t in shapes)
         self.stage_weights = weigh(len(shapes))
 
-    @in_full_precision
     def forward(self, p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(p_s, p_t))
 

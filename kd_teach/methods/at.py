@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from kd_teach.data import Batch
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import check_maps, energy, in_full_precision, match_size, unit
+from kd_teach.methods._tensors import check_maps, energy, in_float32, in_full_precision, match_size, unit
 from kd_teach.recipe import Context, Phase, Recipe, Terms, Variant
 
 MAPS = {"sum": lambda energy: energy.sum(dim=1), "max": lambda energy: energy.amax(dim=1)}
@@ -41,6 +41,7 @@ def attention_map(f: Tensor, p: float = 2, map: str = "sum") -> Tensor:
         ValueError: p that is not a positive number, or an unknown map.
     """
     _check(p, map)
+    f = in_float32(f)
     if p > 2:  # high powers would leave float32's range; the scale of a sample cancels anyway
         f = f / f.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(f.dtype).tiny)
     if (p, map) == (2, "sum"):  # the usual case has a form that moves less memory
@@ -95,10 +96,10 @@ class ATLoss(nn.Module):
             raise unknown("variant of ATLoss", variant, DISTANCES)
         self.p, self.map, self.variant = p, map, variant
 
-    @in_full_precision
     def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(f_s, f_t))
 
+    @in_full_precision
     def per_stage(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> list[Tensor]:
         """The terms of the sum, one scalar per stage."""
         check_maps(f_s, f_t)
@@ -137,10 +138,10 @@ class GradientATLoss(nn.Module):
         tensor(6.9282)
     """
 
-    @in_full_precision
     def forward(self, g_s: Sequence[Tensor], g_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(g_s, g_t))
 
+    @in_full_precision
     def per_stage(self, g_s: Sequence[Tensor], g_t: Sequence[Tensor]) -> list[Tensor]:
         """The terms of the sum, one scalar per pair."""
         check_maps(g_s, g_t)

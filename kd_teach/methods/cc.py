@@ -1,6 +1,6 @@
 r"""Correlation Congruence (CC): match how samples relate, measured by a kernel on their directions.
 
-Paper     Peng et al., "Correlation Congruence for Knowledge Distillation", ICCV 2019.
+Paper     Peng, Jin, Liu, Li, Wu, Liu, Zhou & Zhang, "Correlation Congruence for Knowledge Distillation", ICCV 2019.
           https://arxiv.org/abs/1904.01802
 Idea      KD matches each sample by itself; CC adds a table of kernel values between all samples of the batch.
 Equation  C[i, j] = k(e_i / ||e_i||, e_j / ||e_j||),   L = 1/N^2 ||C_t - C_s||_F^2
@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_full_precision, inner, unit
+from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, inner, unit
 from kd_teach.recipe import Recipe, Variant
 
 LIVE_WIDTH = 128  # of RepDistiller's linear layers
@@ -65,7 +65,7 @@ def correlation_matrix(e: Tensor, *, kernel: str = "rbf_taylor", gamma: float = 
     A sample of zeros has no direction: it counts as at right angles to all.
     """
     _check_kernel(kernel, gamma, order)
-    x = unit(e)
+    x = unit(in_float32(e))
     return KERNELS[kernel](x @ x.T, gamma, order)
 
 

@@ -15,6 +15,11 @@ Banks     Partner and negatives come from memory: a bank (n, dim) per network ho
 Differs   RepDistiller ("repdistiller" here) divides exp(a.b / tau) by a constant Z, n times the mean score of the first
           batch, then frozen; adds 1e-7 inside the logarithms; and takes tau = 0.07. The paper's h has no Z; tau = 0.1
           for its CIFAR runs is from a secondary source, unverified.
+          The bound is derived for strangers from all images; negatives here are always of another class, in both
+          variants, as in the copied code. The anchors of a batch share one shuffle of the set, the copied code draws
+          for each sample by itself. Where the other classes hold fewer than K rows, all are taken and weighted up to
+          K; the copied code then draws with replacement. The samplings "exact" and "relax" are those of the copied
+          code, "all" is ours.
           Z matters. h is right about unrelated images (1 in K + 1) where exp(a.b / tau) = 1/n; but a.b >= -1. Without
           Z a side starts near K log(1 + n/K) instead of log K + 1, and all of the student's embeddings are first
           pushed *opposite* to all of the teacher's. The larger log n * tau, the less room is left to tell images
@@ -98,7 +103,7 @@ class CRDLoss(nn.Module):
             raise unknown("variant of CRDLoss", variant, CRITICS)
         self.critic = CRITICS[variant]
         self.temperature = self.critic.temperature if temperature is None else temperature
-        if not self.temperature > 0:
+        if not 0 < self.temperature < math.inf:
             raise ValueError(f"The temperature is {temperature}; expected a positive number (0.07 to 0.1 is common).")
         if dim < 1:
             raise ValueError(f"dim is {dim}; expected the width of the embeddings to compare, 1 or more (128).")

@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import check_maps, in_full_precision
+from kd_teach.methods._tensors import check_maps, in_float32, in_full_precision
 from kd_teach.recipe import Phase, Recipe, Variant, initialise_then_task
 
 
@@ -57,6 +57,7 @@ def fsp_matrix(f1: Tensor, f2: Tensor, *, pool: Callable[..., Tensor] = max_pool
 
     `pool(f, (h, w))` brings the larger map to the smaller grid.
     """
+    f1, f2 = in_float32(f1), in_float32(f2)
     h, w = map(min, f1.shape[2:], f2.shape[2:])
     f1, f2 = (f if f.shape[2:] == (h, w) else pool(f, (h, w)) for f in (f1, f2))
     return f1.flatten(2) @ f2.flatten(2).mT / (h * w)  # one product of matrices per image, nothing (N, m, n, hw)
@@ -117,10 +118,10 @@ class FSPLoss(nn.Module):
         elif self.channels is not None:
             _check_equal(*self.channels)
 
-    @in_full_precision
     def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(f_s, f_t))
 
+    @in_full_precision
     def per_stage(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> list[Tensor]:
         """The terms of the sum, one scalar per pair of consecutive maps."""
         check_maps(f_s, f_t)

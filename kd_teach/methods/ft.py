@@ -15,7 +15,8 @@ Differs   With p = 1 the authors' code, followed here, takes the mean over entri
           squeezes what is negative; maps of a WRN are half negative, so "paper" here ends in a plain convolution for
           every teacher. He's start is ours: without it three layers hide the input behind their biases.
           RepDistiller ("repdistiller") compares only where a factor has energy (mean of squares over channels, unit
-          length, L1 mean over pixels), reconstructs by a mean of squares and has batch norm in the translator.
+          length, L1 mean over pixels), reconstructs by a mean of squares and has batch norm in the translator, which
+          cancels the biases of its convolutions: they never move.
 """
 
 import math

@@ -12,6 +12,8 @@ Differs   The paper minimises a cross-entropy with soft targets: the same gradie
           change with T), and some swap the weights of this term and of the labels': check which side alpha is on.
 """
 
+import math
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class KDLoss(nn.Module):
         z_s, z_t: logits (N, K). Returns a scalar; no gradient reaches z_t.
 
     Raises:
-        ValueError: a temperature that is not positive, logits of different shapes, NaN, or an empty batch.
+        ValueError: a temperature that is not positive and finite, logits of different shapes, NaN, or an empty batch.
         TypeError: logits that are not floating point.
 
     Example:
@@ -46,7 +48,7 @@ class KDLoss(nn.Module):
 
     def __init__(self, temperature: float = 4.0) -> None:
         super().__init__()
-        if not temperature > 0:
+        if not 0 < temperature < math.inf:
             raise ValueError(f"The temperature is {temperature}; expected a positive number (4 is common).")
         self.temperature = temperature
 

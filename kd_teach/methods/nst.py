@@ -14,8 +14,9 @@ Fast      polynomial: | 1/C_s X'X - 1/C_t Y'Y |^2 over pixel pairs, or the three
 Shapes    f_s (N, C_s, H, W), f_t (N, C_t, H, W) -> scalar, summed over stages; the larger grid is pooled.
 Differs   There is one variant: RepDistiller computes the polynomial MMD^2 that stands here, over three stages. The
           paper writes lambda / 2 in front; that is the weight. Leaving out mean k(y, y'), a constant, as the
-          authors' own code does, makes the loss negative. sigma^2 is "the mean squared distance of the pairs": we
-          take the student-teacher pairs of each image, as a constant without gradient (unverified).
+          authors' own code does, lets the loss become negative (-mean k(y, y') for equal maps). sigma^2 is "the mean
+          squared distance of the pairs": we take the student-teacher pairs of each image, as a constant without
+          gradient (unverified).
 """
 
 from collections.abc import Sequence
@@ -121,10 +122,10 @@ class NSTLoss(nn.Module):
             raise unknown("kernel of NSTLoss", kernel, KERNELS)
         self.kernel = kernel
 
-    @in_full_precision
     def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(f_s, f_t))
 
+    @in_full_precision
     def per_stage(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> list[Tensor]:
         """The terms of the sum, one scalar per stage."""
         check_maps(f_s, f_t)

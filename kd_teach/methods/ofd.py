@@ -12,8 +12,8 @@ Margin    A BN with weight s and bias b puts out about a Gaussian N(b, s^2), of 
           It holds for a WRN, whose map before the ReLU is the output of a BN. In a ResNet the shortcut is added to
           it, and m is an approximation: all known code reads the last BN and ignores the shortcut, and so do we.
 Connector r: a 1x1 convolution without bias, then batch norm, at every stage.
-Shapes    s, t (N, C, H, W) BEFORE the ReLU, one per stage -> scalar. Behind a ReLU all targets would be >= 0 and
-          nothing would be left in peace.
+Shapes    s, t (N, C, H, W) BEFORE the ReLU, one per stage -> scalar. Behind a ReLU no target is negative: the margin
+          has nothing to do, and neurons that are silent in the teacher are only pushed to at most 0.
 Differs   Of unequal grids the larger one is pooled by averages (the paper has equal ones). Our teacher is in eval
           mode; the authors keep it in train mode, so that both sides are normalised by the same batch, which also
           moves the teacher's running statistics (`Phase.teacher_mode`; work on a copy then). The authors' code sets
@@ -133,7 +133,6 @@ class OFDLoss(nn.Module):
         for stage, margin in enumerate(margins):
             self.register_buffer(f"margin_{stage}", margin.detach().clone())
 
-    @in_full_precision
     def forward(self, p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(p_s, p_t))
 

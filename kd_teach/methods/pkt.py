@@ -9,16 +9,16 @@ Equation  K[i, j] = (cos(e_i, e_j) + 1) / 2,   p[i, j] = K[i, j] / sum_{k != i} 
 Shapes    e_s (N, D_s), e_t (N, D_t) -> scalar
 Differs   The paper sums over i; the mean here keeps the weight from growing with the batch. RepDistiller
           ("repdistiller" here, like the authors' code) lets every sample be its own neighbour, K[i, i] = 1, and takes
-          the mean over all N^2 entries: 1/N of the divergence per row. Its 1e-7 inside the logarithm, which moves
-          the value by about N times that, is left out. Opposite directions have K = 0 and would make the divergence
-          infinite: K is at least 1e-7 here.
+          the mean over all N^2 entries: 1/N of the divergence per row. Its 1e-7 inside the logarithm, which makes the
+          value smaller by about N * 1e-7 of itself, is left out. Opposite directions have K = 0 and would make the
+          divergence infinite: K is at least 1e-7 here.
 """
 
 import torch
 from torch import Tensor, nn
 
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_full_precision, unit
+from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
 from kd_teach.recipe import Recipe, Variant
 
 LEAST = 1e-7  # of a kernel value: about the rounding error of a cosine in float32
@@ -32,7 +32,7 @@ def neighbour_probabilities(e: Tensor, *, self_pairs: bool = False) -> Tensor:
 
     A sample of zeros has no direction: all others are equally near to it.
     """
-    x = unit(e)
+    x = unit(in_float32(e))
     kernel = ((x @ x.T + 1) / 2).clamp(min=LEAST)
     if not self_pairs:
         kernel.fill_diagonal_(0)

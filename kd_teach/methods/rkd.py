@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_full_precision
+from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision
 from kd_teach.recipe import Recipe, Variant
 
 NOISE = 16  # rounding errors: squared distances below so many, relative to the two squared lengths, count as zero
@@ -49,7 +49,7 @@ def distance_ratios(e: Tensor) -> Tensor:
 
     If all samples coincide, so that the mean is zero, all ratios are zero.
     """
-    _, distance, _ = _distances(e)
+    _, distance, _ = _distances(in_float32(e))
     mean = distance.sum() / math.perm(len(e), 2)
     return distance / torch.where(mean > 0, mean, 1.0)
 
@@ -59,7 +59,7 @@ def angles(e: Tensor) -> Tensor:
 
     By the law of cosines: 2 d_ij d_jk cos = d_ij^2 + d_jk^2 - d_ik^2. Zero where i or k coincides with j.
     """
-    square, _, inverse = _distances(e)
+    square, _, inverse = _distances(in_float32(e))
     sides = square[:, :, None] + square - square[:, None, :]  # (N, N, N)
     return sides * (0.5 * inverse[:, :, None] * inverse)
 
@@ -76,8 +76,8 @@ class RKDLoss(nn.Module):
         e_t.
 
     Raises:
-        ValueError: an unknown variant, a negative weight, no weight at all, different batches, too few samples, or
-            NaN.
+        ValueError: an unknown variant, a weight that is negative or infinite, no weight at all, different batches, too
+            few samples, or NaN.
         TypeError: embeddings that are not floating point.
 
     Example:
@@ -92,10 +92,10 @@ class RKDLoss(nn.Module):
         super().__init__()
         if variant not in REDUCTIONS:
             raise unknown("variant of RKDLoss", variant, REDUCTIONS)
-        if not (distance >= 0 and angle >= 0 and distance + angle > 0):
+        if not (0 <= distance < math.inf and 0 <= angle < math.inf and distance + angle > 0):
             raise ValueError(
-                f"The weights are distance={distance} and angle={angle}; expected neither to be negative and at least "
-                "one to be positive (25 and 50 are common)."
+                f"The weights are distance={distance} and angle={angle}; expected neither to be negative or infinite, "
+                "and at least one to be positive (25 and 50 are common)."
             )
         self.distance, self.angle, self.variant = distance, angle, variant
         self.huber = REDUCTIONS[variant]

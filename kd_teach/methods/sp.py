@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.methods._tensors import check_pair, in_full_precision, unit
+from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
 from kd_teach.recipe import Recipe, Variant
 
 
@@ -25,6 +25,7 @@ def similarity_matrix(f: Tensor) -> Tensor:
     Entry [i, j] is the inner product of samples i and j, relative to all those of sample i: G is not symmetric.
     A sample of zeros has a row of zeros.
     """
+    f = in_float32(f)
     return unit(_Gram.apply(f.flatten(1)))
 
 

@@ -110,10 +110,10 @@ class VIDLoss(nn.Module):
             ChannelGaussian(c_s, c_t, normed=variant == "paper", floor=FLOORS[variant]) for c_s, c_t in self.channels
         )
 
-    @in_full_precision
     def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(f_s, f_t))
 
+    @in_full_precision
     def per_stage(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> list[Tensor]:
         """The term of each stage, unweighted."""
         check_maps(f_s, f_t)

@@ -1,5 +1,6 @@
 """The race: its meters on cases known by hand, and the table on a budget of nothing."""
 
+import pandas as pd
 import pytest
 import torch
 from torch.utils.benchmark import Measurement
@@ -7,7 +8,7 @@ from typer.testing import CliRunner
 
 from kd_teach.bench import bench_losses
 from kd_teach.bench.contests import Sizes
-from kd_teach.bench.losses import bytes_moved, digits, largest_difference, operations, prepare, show
+from kd_teach.bench.losses import TARGETS, bytes_moved, digits, largest_difference, missed, operations, prepare, show
 from kd_teach.bench.meters import Speed, measure_speed, peak_memory, take_turns
 from kd_teach.cli import app
 
@@ -111,6 +112,30 @@ def test_table():
     assert [digits(x) for x in (12017.4, 41.26, 0.00471, 0.0)] == ["12017", "41.3", "0.00471", "0"]
     printed = show(table)
     assert "speed-up" in printed and "repdistiller" in printed and "e-0" in printed
+    assert printed.splitlines()[-1].startswith("Targets missed: ")
+    assert table["target"].tolist() == [1, 1, 1]
+
+
+def test_missed_targets_are_named():
+    assert {name: tuple(target) for name, target in TARGETS.items()} == {
+        "fsp": (25, 1),
+        "nst": (12, 1),
+        "crd": (5, 10),
+        "ab": (2, 1),
+        "ofd": (2, 1),
+    }
+    rows = [("fsp", 24.5, 1.0), ("fsp", 20.0, 9.0), ("crd", 6.0, 8.0), ("ofd", 1.5, 1.0), ("kd", 0.97, 0.5)]
+    table = pd.DataFrame(
+        {"method": name, "variant": "paper", "speed-up": speed, "textbook MB": 2 * memory, "ours MB": 2.0}
+        for name, speed, memory in rows
+    )
+    assert missed(table) == [
+        "fsp paper, speed-up 20.0 of 25",
+        "crd paper, memory 8.00 of 10",
+        "ofd paper, speed-up 1.50 of 2",
+        "kd paper, memory 0.500 of 1",
+    ]
+    assert missed(table[:1]) == []
 
 
 def test_an_unknown_method_gets_the_nearest_name():
@@ -122,5 +147,6 @@ def test_command_line():
     command = ["bench", "losses", "--method", "kd", "--method", "pkt", "--seconds", "0.001"]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0
-    heading, *rows = result.output.strip().splitlines()
-    assert "times floor" in heading and [row.split()[0] for row in rows] == ["kd", "pkt"]
+    heading, *rows, last = result.output.strip().splitlines()
+    assert "target" in heading and "times floor" in heading and last.startswith("Targets missed: ")
+    assert [row.split()[:2] for row in rows] == [["kd", "paper"], ["pkt", "paper"], ["pkt", "repdistiller"]]

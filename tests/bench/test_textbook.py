@@ -7,6 +7,7 @@ from kd_teach.bench import textbook
 from kd_teach.bench.contests import CONTESTS, Sizes
 from kd_teach.bench.losses import our_form, passes, prepare, tensors, textbook_form
 from kd_teach.methods import list_methods
+from tests.methods.losses import EVERY
 
 SMALL = Sizes(batch=5, grid=16, stem=3, widths=(3, 4, 6), classes=7, images=60, negatives=20)
 
@@ -23,8 +24,10 @@ def test_same_value_and_gradients_as_the_package(method, variant):
     assert all(gradient.abs().max() > 0 for gradient in ours[1 : 1 + len(tensors(contest.student))])
 
 
-def test_every_method_races():
+def test_every_method_races_in_every_variant():
     assert list(dict.fromkeys(method for method, _ in CONTESTS)) == list_methods()
+    by_kernel = {("nst", "paper"), ("cc", "paper")}  # a race for each of their kernels
+    assert set(EVERY) - set(CONTESTS) == by_kernel
 
 
 def test_hand_computed_similarity_and_kernel():

@@ -99,9 +99,6 @@ def each(tap, change):
 
 def gradients(case: Case, s=None, t=None) -> tuple[Tensor, list[Tensor]]:
     """The value and its gradient with respect to the student's tap."""
-    leaves = [
-        x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
-        for x in tensors(case.s if s is None else s)
-    ]
+    leaves = [x.detach().requires_grad_() for x in tensors(case.s if s is None else s)]  # views keep their strides
     value = case(like(case.s, leaves), t)
     return value.detach(), list(torch.autograd.grad(value, leaves))

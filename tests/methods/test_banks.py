@@ -62,6 +62,17 @@ def test_a_row_that_cancels_stays_as_it_was():
     assert torch.equal(memory.rows, old)
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_no_row_becomes_nan_and_the_next_batch_is_remembered(bad):
+    memory, new = bank(), unit_rows(3, 4)
+    old, spoilt = memory.rows.clone(), new.clone()
+    spoilt[1] = bad
+    memory.renew(torch.tensor([7, 0, 4]), spoilt)
+    assert memory.rows.isfinite().all() and torch.equal(memory.rows[0], old[0])
+    memory.renew(torch.tensor([7, 0, 4]), new)
+    assert (memory.rows[[7, 0, 4]] != old[[7, 0, 4]]).all()
+
+
 def test_a_renewal_records_no_gradient():
     memory, new = bank(), unit_rows(2, 4).requires_grad_()
     memory.renew(torch.tensor([0, 1]), new)

@@ -209,6 +209,14 @@ def test_after_step_writes_the_rows_of_the_batch_and_no_other():
         loss.after_step()
 
 
+def test_a_bad_batch_that_a_hand_written_loop_skips_is_not_remembered():
+    loss, (e_s, e_t, index) = make(), batch(7)
+    with pytest.raises(ValueError, match="1 NaN"):
+        loss(torch.where(e_s == e_s[2, 3], math.nan, e_s), e_t, index)
+    loss.after_step()
+    assert loss.bank_s.rows.isfinite().all() and loss.bank_t.rows.isfinite().all()
+
+
 def test_z_is_measured_once_and_saved():
     loss = make("repdistiller", negatives=4)
     assert loss.log_z.isnan().all() and not make("paper").log_z.any()
@@ -269,6 +277,8 @@ def test_bad_input():
     for options, says in (
         ({"temperature": 0}, "temperature is 0"),
         ({"temperature": -1.0}, "temperature is -1"),
+        ({"temperature": math.nan}, "temperature is nan"),
+        ({"temperature": math.inf}, "temperature is inf"),
         ({"momentum": 1.0}, "momentum is 1"),
         ({"negatives": 0}, "negatives is 0"),
         ({"dim": 0}, "dim is 0"),

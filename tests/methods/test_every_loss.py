@@ -5,9 +5,21 @@ import math
 import pytest
 import torch
 
+from kd_teach.methods import (
+    angles,
+    attention_map,
+    correlation_matrix,
+    distance_ratios,
+    fsp_matrix,
+    neighbour_probabilities,
+    similarity_matrix,
+)
 from tests.methods.losses import EVERY, Case, case, each, features, gradients, like, tensors
 
 every = pytest.mark.parametrize(("method", "variant"), EVERY)
+staged = pytest.mark.parametrize(
+    ("method", "variant"), [pair for pair in EVERY if hasattr(case(*pair).loss, "per_stage")]
+)
 
 
 @every
@@ -28,6 +40,29 @@ def test_gradients_reach_the_student_and_never_the_teacher(method, variant):
     assert all(x.grad is None for x in tensors(t))
 
 
+learnt = pytest.mark.parametrize(("method", "variant"), [pair for pair in EVERY if list(case(*pair).loss.parameters())])
+CANCELLED = {  # a batch norm takes the mean away, and with it the bias of the layer in front
+    ("fitnet", "repdistiller"): {"regressor.0.bias"},
+    ("ab", "repdistiller"): {f"connectors.{stage}.0.bias" for stage in range(3)},
+    ("ft", "repdistiller"): {f"translate.{layer}.bias" for layer in (0, 3, 6)},
+}
+
+
+@learnt
+def test_one_step_moves_every_parameter_but_biases_that_a_batch_norm_cancels(method, variant):
+    made = case(method, variant)
+    parameters = dict(made.loss.named_parameters())
+    before = {name: p.detach().clone() for name, p in parameters.items()}
+    value = made()
+    if method == "ft":  # no gradient of the loss itself reaches `encode` and `decode`
+        value = value + made.loss.reconstruct(made.t)
+    value.backward()
+    torch.optim.SGD(made.loss.parameters(), lr=0.1).step()
+    pulled = {name for name, p in parameters.items() if p.grad.abs().max() > 1e-12}
+    assert parameters.keys() - pulled == CANCELLED.get((method, variant), set())
+    assert not any(torch.equal(parameters[name], before[name]) for name in pulled)
+
+
 @every
 def test_the_value_is_one_number_and_the_same_again(method, variant):
     made = case(method, variant)
@@ -36,7 +71,7 @@ def test_the_value_is_one_number_and_the_same_again(method, variant):
     assert made().item() == pytest.approx(value.item(), rel=1e-12)
 
 
-@pytest.mark.parametrize(("method", "variant"), [pair for pair in EVERY if hasattr(case(*pair).loss, "per_stage")])
+@staged
 def test_stages_add_up_to_the_loss(method, variant):
     made = case(method, variant)
     stages = made.loss.per_stage(made.s, made.t)
@@ -109,6 +144,40 @@ def test_half_precision_is_computed_in_float32(method, variant, half):
         assert made(s, t).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+@staged
+def test_the_stages_of_half_precision_too_are_computed_in_float32(method, variant, half):
+    made = case(method, variant)
+    made.loss.float()
+    s, t = (each(tap, lambda x: (4 * x).to(half)) for tap in (made.s, made.t))
+    expected = [stage.item() for stage in made.loss.per_stage(each(s, torch.Tensor.float), each(t, torch.Tensor.float))]
+    stages = made.loss.per_stage(s, t)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        stages += made.loss.per_stage(s, t)
+    assert all(stage.dtype == torch.float32 for stage in stages)
+    assert [stage.item() for stage in stages] == pytest.approx(2 * expected, rel=1e-5)
+
+
+HELPERS = {
+    "attention_map": attention_map,
+    "fsp_matrix": lambda f: fsp_matrix(f, f.flip(3)),
+    "similarity_matrix": similarity_matrix,
+    "correlation_matrix": lambda f: correlation_matrix(f.flatten(1)),
+    "neighbour_probabilities": lambda f: neighbour_probabilities(f.flatten(1)),
+    "distance_ratios": lambda f: distance_ratios(f.flatten(1)),
+    "angles": lambda f: angles(f.flatten(1)),
+}
+
+
+@pytest.mark.parametrize("helper", HELPERS)
+def test_the_parts_that_are_exported_take_half_precision_too(helper):
+    f = torch.full((3, 4, 64, 64), 2.0, dtype=torch.float16)  # an inner product of 16,384 such numbers is 65,536
+    f[1, :2], f[2, 1:] = 0.5, 600
+    result = HELPERS[helper](f)
+    assert result.dtype == torch.float32 and result.isfinite().all()
+    assert torch.equal(result, HELPERS[helper](f.float()))
+
+
 def channels_last(x):
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
@@ -121,7 +190,12 @@ def batch_innermost(x):
     return x.movedim(0, -1).contiguous().movedim(-1, 0)
 
 
-LAYOUTS = [(channels_last, torch.clone), (torch.clone, channels_last), (every_other_entry, batch_innermost)]
+LAYOUTS = [
+    (channels_last, torch.clone),
+    (torch.clone, channels_last),
+    (every_other_entry, batch_innermost),
+    (batch_innermost, every_other_entry),
+]
 
 
 @pytest.mark.parametrize(("layout_s", "layout_t"), LAYOUTS)
@@ -163,7 +237,16 @@ def test_bad_input_gets_one_clear_error(method, variant, bad, which):
     assert (which in str(caught.value)) or bad == "another batch size"
 
 
-@pytest.mark.parametrize(("method", "variant"), [pair for pair in EVERY if list(case(*pair).loss.parameters())])
+@pytest.mark.parametrize("which", ["student", "teacher"])
+@staged
+def test_the_stages_too_name_a_nan(method, variant, which):
+    made = case(method, variant)
+    s, t = (each(made.s, nan), made.t) if which == "student" else (made.s, each(made.t, nan))
+    with pytest.raises(ValueError, match=f"The {which}'s features hold 1 NaN or infinite"):
+        made.loss.per_stage(s, t)
+
+
+@learnt
 def test_other_channels_than_the_learnt_parts_were_built_for_are_refused(method, variant):
     made = case(method, variant)
     wrong = each(made.s, lambda x: torch.cat([x, x[:, :1]], dim=1))

@@ -2,43 +2,36 @@
 
 import pytest
 import torch
+from torch import nn
 
 from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.methods import HintLoss
 from tests.helpers import same_weights, tiny_data
+from tests.methods.loops import chain_by_loops, numbers, with_offsets
 
 
 def maps(n, c, h, w, seed=0):
     return torch.randn(n, c, h, w, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-def by_loops(loss, v_s, u_t):
-    """1/N sum_n 1/2 ||u - relu(W v + b)||^2 for a 1x1 regressor, one entry at a time."""
-    weight, bias = loss.regressor[0].weight[:, :, 0, 0], loss.regressor[0].bias
-    total = 0.0
-    for n in range(v_s.shape[0]):
-        for y in range(v_s.shape[2]):
-            for x in range(v_s.shape[3]):
-                for c in range(u_t.shape[1]):
-                    guess = bias[c] + sum(weight[c, k] * v_s[n, k, y, x] for k in range(v_s.shape[1]))
-                    total += 0.5 * (u_t[n, c, y, x] - max(guess.item(), 0.0)) ** 2
-    return float(total) / v_s.shape[0]
+def by_loops(loss, v_s, u_t, variant):
+    """Paper: 1/N sum_n 1/2 ||u - relu(W v + b)||^2; the copied code: mean of (u - relu(batch norm(W v + b)))^2."""
+    guess = numbers(chain_by_loops(loss.regressor, v_s.tolist()))
+    squares = [(u - r) ** 2 for u, r in zip(numbers(u_t.tolist()), guess, strict=True)]
+    return sum(squares) / {"paper": 2 * len(v_s), "repdistiller": len(squares)}[variant]
 
 
-@pytest.mark.parametrize(("n", "size"), [(1, (3, 5)), (7, (2, 3))])
-def test_paper_equals_the_equation_in_loops(n, size):
-    v_s, u_t = maps(n, 3, *size, seed=1), maps(n, 5, *size, seed=2)
-    loss = HintLoss((3, *size), (5, *size)).double()
-    assert loss(v_s, u_t).item() == pytest.approx(by_loops(loss, v_s, u_t), rel=1e-9)
+SIZES = [(1, (3, 5), (3, 5)), (7, (2, 3), (2, 3)), (2, (4, 6), (2, 3)), (2, (2, 3), (4, 6))]
 
 
-def test_repdistiller_is_the_mean_of_squares_behind_batch_norm_and_relu():
-    v_s, u_t = maps(7, 3, 2, 3, seed=1), maps(7, 5, 2, 3, seed=2)
-    loss = HintLoss((3, 2, 3), (5, 2, 3), variant="repdistiller").double()
-    linear = torch.einsum("ck,nkyx->ncyx", loss.regressor[0].weight[:, :, 0, 0], v_s)  # batch norm removes the bias
-    centred = linear - linear.mean(dim=(0, 2, 3), keepdim=True)
-    guess = (centred / (linear.var(dim=(0, 2, 3), keepdim=True, unbiased=False) + 1e-5).sqrt()).clamp(min=0)
-    assert loss(v_s, u_t).item() == pytest.approx(((guess - u_t) ** 2).mean().item(), rel=1e-6)
+@pytest.mark.parametrize("variant", ["paper", "repdistiller"])
+@pytest.mark.parametrize(("n", "size_s", "size_t"), SIZES)
+def test_equals_the_equation_in_loops(n, size_s, size_t, variant):
+    v_s, u_t = maps(n, 3, *size_s, seed=1), maps(n, 5, *size_t, seed=2)
+    loss = with_offsets(HintLoss((3, *size_s), (5, *size_t), variant=variant).double())
+    kinds = [type(layer) for layer in loss.regressor[1:]]
+    assert kinds == {"paper": [nn.ReLU], "repdistiller": [nn.BatchNorm2d, nn.ReLU]}[variant]
+    assert loss(v_s, u_t).item() == pytest.approx(by_loops(loss, v_s, u_t, variant), rel=1e-9)
 
 
 @pytest.mark.parametrize("variant", ["paper", "repdistiller"])
@@ -140,4 +133,4 @@ def test_the_hint_stage_is_an_option():
 
 
 def test_a_signed_hint_gets_a_regressor_without_relu():
-    assert not any(isinstance(layer, torch.nn.ReLU) for layer in distiller(tiny_data()).loss.regressor)  # WRN
+    assert not any(isinstance(layer, nn.ReLU) for layer in distiller(tiny_data()).loss.regressor)  # WRN

@@ -1,7 +1,6 @@
 """Factor transfer against its equations, what its distances cannot see, and the two phases."""
 
 import math
-from itertools import product
 from unittest.mock import Mock
 
 import pytest
@@ -14,6 +13,7 @@ from kd_teach.data.batches import normalise
 from kd_teach.distiller import dry_run
 from kd_teach.methods.ft import FTLoss, collapsed_distance, factor_distance, paraphrase_then_distil
 from tests.helpers import same_weights, tiny_data
+from tests.methods.loops import chain_by_loops, numbers, with_offsets
 
 variants = pytest.mark.parametrize("variant", ["paper", "repdistiller"])
 A, B = (torch.tensor(rows, dtype=torch.float64)[None, :, None, :] for rows in ([[1, 2], [3, 0]], [[2, 1], [1, 1]]))
@@ -24,53 +24,11 @@ def maps(n, c, h, w, seed=0):
 
 
 def built(c_s, c_t, size, **options):
-    """A loss in float64 whose biases are not zero, so that a lost one would show."""
     torch.manual_seed(0)
-    loss = FTLoss((c_s, *size), (c_t, *size), **options).double()
-    for name, p in loss.named_parameters():
-        if name.endswith("bias"):
-            nn.init.normal_(p)
-    return loss
+    return with_offsets(FTLoss((c_s, *size), (c_t, *size), **options).double())
 
 
 # --- the equations, one number at a time -----------------------------------------------------------------------------
-
-
-def chain_by_loops(layers, images):
-    """A chain of 3x3 convolutions, plain or transposed, batch norms and LeakyReLUs on nested lists [n][c][y][x]."""
-    for layer in layers:
-        if isinstance(layer, nn.LeakyReLU):
-            images = [[[[v if v > 0 else 0.1 * v for v in row] for row in channel] for channel in i] for i in images]
-        elif isinstance(layer, nn.BatchNorm2d):
-            images = normed(images, layer)
-        else:
-            images = [convolved(image, layer) for image in images]
-    return images
-
-
-def normed(images, layer):
-    """gain (x - mean) / sqrt(variance + eps) + shift, by the statistics of the batch."""
-    out = [[] for _ in images]
-    for c, (gain, shift) in enumerate(zip(layer.weight.tolist(), layer.bias.tolist(), strict=True)):
-        values = [v for image in images for row in image[c] for v in row]
-        mean = sum(values) / len(values)
-        spread = math.sqrt(sum((v - mean) ** 2 for v in values) / len(values) + layer.eps)
-        for image, result in zip(images, out, strict=True):
-            result.append([[gain * (v - mean) / spread + shift for v in row] for row in image[c]])
-    return out
-
-
-def convolved(image, layer):
-    """out[o, y, x] = b[o] + sum_i,j,k w[o, i, j, k] in[i, y + j - 1, x + k - 1]; a transposed one steps back."""
-    back = isinstance(layer, nn.ConvTranspose2d)
-    weight = layer.weight.transpose(0, 1).tolist() if back else layer.weight.tolist()
-    height, width = len(image[0]), len(image[0][0])
-    out = [[[b] * width for _ in range(height)] for b in layer.bias.tolist()]
-    for o, i, y, x, j, k in product(*map(range, (len(out), len(image), height, width, 3, 3))):
-        v, u = (y - j + 1, x - k + 1) if back else (y + j - 1, x + k - 1)
-        if 0 <= v < height and 0 <= u < width:
-            out[o][y][x] += weight[o][i][j][k] * image[i][v][u]
-    return out
 
 
 def unit_by_loops(vector):
@@ -123,12 +81,8 @@ def test_equals_the_equation_in_loops(variant, n, size, p):
 @variants
 def test_reconstruction_equals_the_equation_in_loops(variant):
     loss, f_t = built(2, 3, (2, 3), variant=variant), maps(3, 3, 2, 3)
-    guess = chain_by_loops([*loss.encode, *loss.decode], f_t.tolist())
-    squares = [
-        (g - x) ** 2
-        for one, other in zip(guess, f_t.tolist(), strict=True)
-        for g, x in zip(whole(one), whole(other), strict=True)
-    ]
+    guess = numbers(chain_by_loops([loss.encode, loss.decode], f_t.tolist()))
+    squares = [(g - x) ** 2 for g, x in zip(guess, numbers(f_t.tolist()), strict=True)]
     expected = sum(squares) / {"paper": 3, "repdistiller": len(squares)}[variant]
     assert loss.reconstruct(f_t).item() == pytest.approx(expected, rel=1e-9)
 

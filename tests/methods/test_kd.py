@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,18 @@ def test_equals_the_equation_in_loops(n, k, temperature):
 def test_hand_computed(temperature, value):
     z_s, z_t = torch.zeros(1, 2).double(), torch.tensor([[2.0, 0.0]]).double()
     assert KDLoss(temperature)(z_s, z_t).item() == pytest.approx(value, abs=1e-6)
+
+
+def test_common_mistakes_give_other_values():
+    z_s, z_t = torch.zeros(1, 2).double(), torch.tensor([[2.0, 0.0]]).double()
+    entries = F.kl_div(F.log_softmax(z_s / 2, dim=1), soften(z_t, 2.0), reduction="none")
+    assert entries.sum().item() == pytest.approx(0.110944, abs=1e-6)  # "batchmean" without T^2
+    assert 4 * entries.mean().item() == pytest.approx(0.221888, abs=1e-6)  # "mean", over N K
+    assert KDLoss(2.0)(z_s, z_t).item() == pytest.approx(4 * entries.sum().item(), rel=1e-12)
+    z = torch.tensor([[1.0, 2.0, 3.0]]).double()
+    p = soften(z, 2.0)
+    assert F.kl_div(p, p, reduction="batchmean").item() == pytest.approx(-1.405800, abs=1e-6)  # not log-probabilities
+    assert KDLoss(2.0)(z, z).item() == 0
 
 
 def test_the_order_of_student_and_teacher_matters():
@@ -98,7 +111,7 @@ def test_bad_input(z_s, z_t, error, says):
         KDLoss()(z_s, z_t)
 
 
-@pytest.mark.parametrize("temperature", [0, -1.0, math.nan])
+@pytest.mark.parametrize("temperature", [0, -1.0, math.nan, math.inf])
 def test_bad_temperature(temperature):
     with pytest.raises(ValueError, match="positive"):
         KDLoss(temperature)

@@ -78,7 +78,14 @@ def test_the_larger_grid_is_pooled(kernel):
 
 @pytest.mark.parametrize(("kernel", "value"), [("polynomial", 0.13), ("linear", 0.022840)])
 def test_hand_computed(kernel, value):
-    assert NSTLoss(kernel=kernel)([A], [B]).item() == pytest.approx(value, abs=1e-6)  # C x C Grams: 0.125736
+    assert NSTLoss(kernel=kernel)([A], [B]).item() == pytest.approx(value, abs=1e-6)
+
+
+def test_comparing_channel_grams_entry_by_entry_gives_another_value():
+    x, y = (f.flatten(2)[0] / f.flatten(2)[0].norm(dim=1, keepdim=True) for f in (A, B))
+    wrong = (x @ x.T - y @ y.T).pow(2).mean().item()  # it would also need equal channels
+    assert wrong == pytest.approx(0.125736, abs=1e-6)
+    assert NSTLoss()([A], [B]).item() != pytest.approx(wrong, rel=0.01)
 
 
 def test_hand_computed_gaussian_of_variance_one():

@@ -161,7 +161,17 @@ def test_two_samples_are_enough_for_distances_only():
         RKDLoss(angle=0)(e[:1], e[:1])
 
 
-@pytest.mark.parametrize("weights", [{"distance": -1}, {"angle": -1}, {"distance": 0, "angle": 0}, {"angle": math.nan}])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"distance": -1},
+        {"angle": -1},
+        {"distance": 0, "angle": 0},
+        {"angle": math.nan},
+        {"distance": math.inf},
+        {"angle": math.inf},
+    ],
+)
 def test_bad_weights(weights):
     with pytest.raises(ValueError, match="expected neither to be negative"):
         RKDLoss(**weights)

@@ -47,6 +47,13 @@ def test_hand_computed(f_s, f_t, value):
     assert SPLoss()(f_s, f_t).item() == pytest.approx(value, abs=1e-6)
 
 
+def test_a_gram_divided_by_its_frobenius_norm_gives_another_value():
+    f_s, f_t = torch.tensor(E_S).double(), torch.tensor(E_T).double()
+    wrong = [f @ f.T / (f @ f.T).norm() for f in (f_s, f_t)]  # sold as CC
+    assert (wrong[0] - wrong[1]).pow(2).mean().item() == pytest.approx(0.056177, abs=1e-6)
+    assert SPLoss()(f_s, f_t).item() != pytest.approx(0.056177, rel=0.1)
+
+
 def test_rows_have_unit_length_and_the_matrix_is_not_symmetric():
     g = similarity_matrix(random(5, 3, 2, 2))
     torch.testing.assert_close(g.norm(dim=1), torch.ones(5).double())

@@ -1,6 +1,7 @@
 """VID against its equation, what the variances must learn, and that nothing hides them from the optimiser."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.methods.vid import FLOORS, VIDLoss
 from kd_teach.optimisation import make_optimizer
 from tests.helpers import tiny_data
+from tests.methods.loops import chain_by_loops, with_offsets
 
 variants = pytest.mark.parametrize("variant", ["paper", "repdistiller"])
 
@@ -33,36 +35,13 @@ def one_stage(c_s, c_t, variant, *, variance=None):
 # --- the equation, one number at a time ------------------------------------------------------------------------------
 
 
-def mean_by_loops(layers, x):
-    """The regressor's output for nested lists x[n][pixel][channel]."""
-    for layer in layers:
-        if isinstance(layer, nn.Conv2d):
-            weight = layer.weight[:, :, 0, 0].tolist()
-            x = [[[sum(w * v for w, v in zip(row, p, strict=True)) for row in weight] for p in image] for image in x]
-        elif isinstance(layer, nn.BatchNorm2d):
-            for c in range(layer.num_features):
-                column = [p[c] for image in x for p in image]
-                mean = sum(column) / len(column)
-                spread = math.sqrt(sum((v - mean) ** 2 for v in column) / len(column) + layer.eps)
-                for image in x:
-                    for p in image:
-                        p[c] = (p[c] - mean) / spread
-        else:
-            x = [[[max(v, 0.0) for v in p] for p in image] for image in x]
-    return x
-
-
 def by_loops(stage, floor, f_s, f_t):
     """1/(N C H W) sum_nchw [ log sigma_c + (t - mu)^2 / (2 sigma_c^2) ]."""
-    mu, t = mean_by_loops(stage.mean, f_s.flatten(2).mT.tolist()), f_t.flatten(2).mT.tolist()
-    alpha, total, count = stage.alpha.tolist(), 0.0, 0
-    for n in range(len(t)):
-        for pixel in range(len(t[0])):
-            for c in range(len(t[0][0])):
-                sigma = math.sqrt(math.log(1 + math.exp(alpha[c])) + floor)
-                total += math.log(sigma) + (t[n][pixel][c] - mu[n][pixel][c]) ** 2 / (2 * sigma**2)
-                count += 1
-    return total / count
+    mu, alpha, total = chain_by_loops(stage.mean, f_s.tolist()), stage.alpha.tolist(), 0.0
+    for n, c, y, x in product(*map(range, f_t.shape)):
+        sigma = math.sqrt(math.log(1 + math.exp(alpha[c])) + floor)
+        total += math.log(sigma) + (f_t[n, c, y, x].item() - mu[n][c][y][x]) ** 2 / (2 * sigma**2)
+    return total / f_t.numel()
 
 
 @variants
@@ -72,8 +51,7 @@ def test_equals_the_equation_in_loops(variant, n, size):
     f_s = [maps(n, c, *size, seed=i) for i, (c, _) in enumerate(channels)]
     f_t = [maps(n, c, *size, seed=9 + i) for i, (_, c) in enumerate(channels)]
     loss = VIDLoss([f.shape[1:] for f in f_s], [f.shape[1:] for f in f_t], variant=variant).double()
-    for stage in loss.stages:
-        nn.init.normal_(stage.alpha)  # another variance in every channel
+    with_offsets(loss)  # also another variance in every channel
     floor = {"paper": 1e-2, "repdistiller": 1e-5}[variant]
     expected = [by_loops(stage, floor, s, t) for stage, s, t in zip(loss.stages, f_s, f_t, strict=True)]
     assert [term.item() for term in loss.per_stage(f_s, f_t)] == pytest.approx(expected, rel=1e-9)
