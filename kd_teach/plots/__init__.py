@@ -33,7 +33,7 @@ from kd_teach.plots.flow import flow_distances, flow_history, flow_matrix, flow_
 from kd_teach.plots.gradients import gradient_bars, gradient_by_layer, gradient_by_temperature, gradient_cosines
 from kd_teach.plots.images import image_grid
 from kd_teach.plots.layers import layer_similarity, layer_similarity_report
-from kd_teach.plots.lookalikes import class_similarity, similarity_order
+from kd_teach.plots.lookalikes import class_similarity, class_similarity_report, similarity_order
 from kd_teach.plots.margins import channel_histogram, loss_plane, loss_plane_report
 from kd_teach.plots.neighbours import neighbour_bars, neighbour_card
 from kd_teach.plots.regressors import fit_regressor, hint_report, r_squared, r_squared_bars
@@ -81,6 +81,7 @@ __all__ = [
     "channel_sigmas",
     "class_accuracy_change",
     "class_similarity",
+    "class_similarity_report",
     "confidence_histogram",
     "contrast_report",
     "cost_report",

@@ -19,6 +19,8 @@ from kd_teach.plots._numbers import Numbers, check_finite, to_array
 
 GRID = 80  # points per side at which the plane is asked how many neurons disagree
 DASHES = ("-", "--", ":", "-.")
+FOR_KEY = 1.3  # how much further up than down a plane reaches: its legend stands above the points
+UNDER_KEY = 0.6  # of the height of a hinge's Axes: its legend of up to four lines stands above
 GREYS = ("#222222", "#9A9A9A")  # of the two classes of points
 
 
@@ -50,7 +52,8 @@ def side_loss(
     ax.plot(student, wrong.astype(float), color=style.INK, linestyle="--", drawstyle="steps-mid", label="0/1 loss")
     if margin is not None:
         at = margin if fires else -margin
-        ax.axvline(at, color=style.ALONE, linestyle=":", linewidth=2, label=f"margin {margin:g}")
+        look = {"color": style.ALONE, "linestyle": ":", "linewidth": 2}
+        ax.axvline(at, ymax=UNDER_KEY, label=f"margin {margin:g}", **look)
     ax.set(xlim=(student[0], student[-1]), ylim=(-0.1, 5), xlabel="student's value, before the ReLU", ylabel="loss")
     ax.set_title("Teacher fires: go above 0" if fires else "Teacher is silent: go below 0")
     ax.text(0.02 if fires else 0.98, 0.04, "wrong side", transform=ax.transAxes, ha="left" if fires else "right")
@@ -167,22 +170,22 @@ def activation_boundaries(
 
     ax = style.axes(ax, figsize=(5, 4.4))
     reach = 1.15 * np.abs(points).max()
+    top = FOR_KEY * reach
     if len(fans) == 2:
-        axis = np.linspace(-reach, reach, GRID)
-        plane = np.stack(np.meshgrid(axis, axis), axis=-1)  # (GRID, GRID, 2)
+        plane = np.stack(np.meshgrid(np.linspace(-reach, reach, GRID), np.linspace(-reach, top, GRID)), axis=-1)
         first, second = (plane @ w.T + b > 0 for w, b in fans.values())
         apart = (first != second).sum(axis=2)
-        box = (-reach, reach, -reach, reach)
+        box = (-reach, reach, -reach, top)
         ax.imshow(apart, origin="lower", extent=box, cmap="Greys", vmin=0, vmax=1.5 * widths[0], aspect="auto")
     for value, grey, mark in zip((0, 1), GREYS, "ox", strict=True):
         ax.plot(*points[labels == value].T, mark, color=grey, markersize=3, linestyle="none")
     for fan, colour, dash in zip(fans.values(), style.colours(fans), DASHES, strict=False):
         ax.add_collection(LineCollection(_segments(*fan, reach), colors=colour, linestyles=dash, linewidths=1.8))
-    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal", xlabel="input 1")
+    ax.set(xlim=(-reach, reach), ylim=(-reach, top), xticks=[], yticks=[], aspect="equal", xlabel="input 1")
     ax.set(ylabel="input 2", title="Where neurons switch")
     looks = zip(fans, style.colours(fans), DASHES, strict=False)
     key = [Line2D([], [], color=colour, linestyle=dash, label=name) for name, colour, dash in looks]
-    ax.legend(handles=key, loc="upper left", fontsize=8)
+    ax.legend(handles=key, loc="upper left", fontsize=8, framealpha=1)
     return ax
 
 

@@ -18,6 +18,8 @@ from kd_teach.metrics import expected_calibration_error
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
 
+UNDER_KEY = 0.7  # of the height of the histogram's Axes: its legend stands above
+
 
 def reliability(logits: Tensor, labels: Tensor, *, bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
     """Mean confidence, accuracy and number of images in each bin of confidence.
@@ -69,7 +71,9 @@ def reliability_diagram(
         filled = count >= max(at_least, 1)
         x, y, n = confidence[filled].numpy(), accuracy[filled].numpy(), count[filled].numpy()
         ax.plot(x, y, color=colour, marker=marker, markersize=3, label=name)
-        ax.scatter(x, y, s=15 + 600 * n / len(labels), color=colour, marker=marker, alpha=0.35, linewidths=0)
+        sizes = 15 + 600 * n / len(labels)
+        # Not clipped: the dot of a network that is almost always sure and right is larger than the margin.
+        ax.scatter(x, y, s=sizes, color=colour, marker=marker, alpha=0.35, linewidths=0, clip_on=False)
     percent = PercentFormatter(1)
     ax.xaxis.set_major_formatter(percent)
     ax.yaxis.set_major_formatter(percent)
@@ -105,11 +109,14 @@ def confidence_histogram(
         ax.stairs(share.numpy(), np.linspace(0, 1, bins + 1), color=colour, linewidth=1.8, label=name)
         filled = count > 0
         for values, line in ((accuracy, "--"), (confidence, ":")):
-            ax.axvline((share * values)[filled].sum().item(), color=colour, linestyle=line, linewidth=1.2)
+            mean = (share * values)[filled].sum().item()
+            ax.axvline(mean, ymax=UNDER_KEY, color=colour, linestyle=line, linewidth=1.2)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set(xlim=(0, 1.02), xlabel="confidence (largest probability)", ylabel="share of images")
     ax.set_title("How sure: mean (dotted) against accuracy (dashed)")
+    ax.set_ylim(0, ax.get_ylim()[1] / UNDER_KEY)
+    ax.set_yticks([share for share in ax.get_yticks() if share <= 1])
     ax.grid(True)
     ax.legend(loc="upper left")
     return ax

@@ -16,6 +16,7 @@ from matplotlib.image import AxesImage
 from kd_teach.plots import style
 
 ANNOTATED = 10  # layers up to which each cell has its number
+FRAMED = "Framed: each column's most similar layer of {}"
 
 
 def layer_similarity(
@@ -37,7 +38,7 @@ def layer_similarity(
     _check(table)
     ax = style.axes(ax, figsize=(6, 4.6))
     heat = _draw(ax, table, names)
-    ax.set_title(f"Which layers of {names[0]} and {names[1]} agree")
+    ax.set_title(FRAMED.format(names[0]), fontsize=10)
     ax.figure.colorbar(heat, ax=ax, label="CKA: 1 = the same up to rotation and scale")
     return ax
 
@@ -57,14 +58,15 @@ def layer_similarity_report(tables: Mapping[str, pd.DataFrame], *, teacher: str 
     for table in tables.values():
         _check(table)
     figure, panels = plt.subplots(
-        1, len(tables), figsize=(min(3.5 * len(tables) + 1.2, 12), 3.9), layout="constrained", squeeze=False
-    )
-    for ax, (name, table) in zip(panels[0], tables.items(), strict=True):
+        1, len(tables), figsize=(min(3.5 * len(tables) + 1.2, 12), 3.9), layout="compressed", squeeze=False
+    )  # keeps square maps together and their titles inside, which "constrained" does not always
+    for ax, (name, table), colour in zip(panels[0], tables.items(), style.colours(tables), strict=True):
         heat = _draw(ax, table, (teacher, name))
-        ax.set_title(f"{teacher} and {name}", fontsize=10)
+        ax.set_title(name, fontsize=10, color=colour)
         if ax is not panels[0][0]:
             ax.set(ylabel="", yticklabels=[])
     figure.colorbar(heat, ax=panels[0], label="CKA", shrink=0.8)
+    figure.suptitle(FRAMED.format(teacher), x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 

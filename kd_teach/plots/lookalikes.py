@@ -4,16 +4,19 @@ What the small numbers off the diagonal teach: Hinton, Vinyals, Dean, Distilling
 Network, 2015, section 1. https://arxiv.org/abs/1503.02531
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, check_names, to_array
 
 ANNOTATED = 10  # classes up to which each cell of the heat map has its number
+LABEL = "mean soft target (%), diagonal left out"
 
 
 def class_similarity(
@@ -33,43 +36,43 @@ def class_similarity(
     Raises:
         ValueError: not square, fewer than two classes, values that are not finite or negative.
     """
-    means = to_array(mean_targets, "mean_targets", "(K, K)").astype(float)
-    check_finite(means, "mean_targets")
+    means = _check(mean_targets, classes, "mean_targets")
     count = len(means)
-    if means.shape != (count, count) or count < 2 or means.min() < 0:
-        raise ValueError(
-            f"mean_targets has shape {means.shape} and values from {means.min():.3g}; expected probabilities "
-            "(K, K), K >= 2, one row per true class: metrics.mean_soft_targets(logits, labels)."
-        )
-    check_names(classes, count, "mean_targets")
-    order = similarity_order(means) if cluster else np.arange(count)
-    percent = 100 * means[np.ix_(order, order)]
-    others = np.ma.masked_array(percent, mask=np.eye(count, dtype=bool))
-
-    side = 4.2 if count <= ANNOTATED else min(8.0, 3 + 0.12 * count)
-    ax = style.axes(ax, figsize=(side + 2.2, side + 1))
-    ax.set_facecolor("#BBBBBB")  # shows where the diagonal is masked
-    heat = ax.imshow(others, cmap=style.SEQUENTIAL)
-    size = min(9, 60 * side / count)
-    names = [classes[k] for k in order]
-    ax.set_xticks(range(count), names, rotation=45 if count <= ANNOTATED else 90, fontsize=size)
-    if count <= ANNOTATED:
-        plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(count), names, fontsize=size)
-    if count <= ANNOTATED:
-        for (row, column), value in np.ndenumerate(percent):
-            light = row == column or heat.norm(value) > 0.6
-            colour = style.INK if light else "white"
-            ax.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=colour)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    ax.set(
-        xlabel="class that gets the probability",
-        ylabel="true class",
-        title="Which classes look alike to the network",
-    )
-    ax.figure.colorbar(heat, ax=ax, label="mean soft target (%), diagonal left out")
+    ax = style.axes(ax, figsize=(_side(count) + 2.2, _side(count) + 1))
+    heat = _draw(ax, means, classes, similarity_order(means) if cluster else np.arange(count), _side(count))
+    ax.set_title("Which classes look alike to the network")
+    ax.figure.colorbar(heat, ax=ax, label=LABEL)
     return ax
+
+
+def class_similarity_report(means: Mapping[str, Numbers], classes: Sequence[str]) -> Figure:
+    """`class_similarity` of several networks side by side, with one order of the classes and one colour scale.
+
+    Args:
+        means: network's name -> mean soft targets (K, K). The first, best the teacher, sets the order of the classes.
+        classes: K names.
+
+    Raises:
+        ValueError: as for `class_similarity`, or no networks.
+    """
+    if not means:
+        raise ValueError("No networks to draw; pass at least one: {'teacher': means}.")
+    checked = {name: _check(values, classes, name) for name, values in means.items()}
+    order = similarity_order(next(iter(checked.values())))
+    most = max(_percent(values, order).max() for values in checked.values())
+    width = min(_side(len(classes)) * len(checked) + 1, 12)
+    side = (width - 2.2) / len(checked)  # names and colour bar take the rest
+    # Low, so that the height decides how large a map is: where the width does, "compressed" cuts what is below.
+    figure, panels = plt.subplots(
+        1, len(checked), figsize=(width, side + 0.75), layout="compressed", squeeze=False, sharey=True
+    )
+    for ax, (name, values), colour in zip(panels[0], checked.items(), style.colours(checked), strict=True):
+        heat = _draw(ax, values, classes, order, side, most=most)
+        ax.set_title(name, color=colour)
+        ax.label_outer()
+    figure.colorbar(heat, ax=list(panels[0]), label=LABEL, shrink=0.7)
+    figure.suptitle("Which classes look alike to each network", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
 
 
 def similarity_order(similarity: np.ndarray) -> np.ndarray:
@@ -92,3 +95,49 @@ def similarity_order(similarity: np.ndarray) -> np.ndarray:
         between[a], between[:, a], between[a, a] = merged, merged, -np.inf
         between = np.delete(np.delete(between, b, axis=0), b, axis=1)
     return np.array(groups[0])
+
+
+def _check(mean_targets: Numbers, classes: Sequence[str], name: str) -> np.ndarray:
+    means = to_array(mean_targets, name, "(K, K)").astype(float)
+    check_finite(means, name)
+    count = len(means)
+    if means.shape != (count, count) or count < 2 or means.min() < 0:
+        raise ValueError(
+            f"{name} has shape {means.shape} and values from {means.min():.3g}; expected probabilities "
+            "(K, K), K >= 2, one row per true class: metrics.mean_soft_targets(logits, labels)."
+        )
+    check_names(classes, count, name)
+    return means
+
+
+def _side(count: int) -> float:
+    """Inches that a heat map of so many classes needs."""
+    return 4.2 if count <= ANNOTATED else min(8.0, 3 + 0.12 * count)
+
+
+def _percent(means: np.ndarray, order: np.ndarray) -> np.ma.MaskedArray:
+    """(K, K) in this order and in percent; the diagonal is masked."""
+    return np.ma.masked_array(100 * means[np.ix_(order, order)], mask=np.eye(len(means), dtype=bool))
+
+
+def _draw(
+    ax: Axes, means: np.ndarray, classes: Sequence[str], order: np.ndarray, side: float, *, most: float | None = None
+) -> AxesImage:
+    """The heat map, about `side` inches wide, with names and, for few classes, numbers; colours go from 0 to `most`."""
+    percent, count = _percent(means, order), len(means)
+    few = count <= ANNOTATED
+    ax.set_facecolor("#BBBBBB")  # shows where the diagonal is masked
+    heat = ax.imshow(percent, cmap=style.SEQUENTIAL, vmin=None if most is None else 0, vmax=most)
+    size = min(9, 60 * side / count)
+    names = [classes[k] for k in order]
+    ax.set_xticks(range(count), names, rotation=45 if few else 90, fontsize=size)
+    if few:
+        plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
+        for (row, column), value in np.ndenumerate(percent.data):
+            colour = style.INK if row == column or heat.norm(value) > 0.6 else "white"
+            ax.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=colour)
+    ax.set_yticks(range(count), names, fontsize=size)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    ax.set(xlabel="class that gets the probability", ylabel="true class")
+    return heat

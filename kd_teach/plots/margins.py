@@ -17,6 +17,7 @@ from kd_teach.plots._numbers import Numbers, check_finite, to_array
 
 DOTS = 300  # of a channel's values, evenly chosen: more would hide the plane
 BINS = 60
+UNDER_KEY = 1 / 1.45  # of the height of the histogram's Axes: its legend stands above
 
 
 def loss_plane(
@@ -116,13 +117,15 @@ def channel_histogram(
     ax.plot(x, gaussian, color=style.TEACHER, label="Gaussian of the batch norm")
     ax.fill_between(x, gaussian, where=x < 0, color=style.TEACHER, alpha=0.25, linewidth=0)
     if margin is not None:
-        ax.axvline(margin, color=style.ALONE, linestyle="--", linewidth=2.2, label=f"margin {margin:.2f}")
+        look = {"color": style.ALONE, "linestyle": "--", "linewidth": 2.2}
+        ax.axvline(margin, ymax=UNDER_KEY, label=f"margin {margin:.2f}", **look)
     if (values < 0).any():
         measured = values[values < 0].mean()
-        ax.axvline(measured, color=style.INK, linestyle=":", label=f"mean of negatives {measured:.2f}")
-    ax.axvline(0, color="#999999", linewidth=0.8)
+        look = {"color": style.INK, "linestyle": ":"}
+        ax.axvline(measured, ymax=UNDER_KEY, label=f"mean of negatives {measured:.2f}", **look)
+    ax.axvline(0, ymax=UNDER_KEY, color="#999999", linewidth=0.8)
     top = max(ax.get_ylim()[1], gaussian.max())
-    ax.set(xlim=(low, high), ylim=(0, 1.45 * top), yticks=[], xlabel="value before the ReLU", ylabel="how often")
+    ax.set(xlim=(low, high), ylim=(0, top / UNDER_KEY), yticks=[], xlabel="value before the ReLU", ylabel="how often")
     ax.locator_params(axis="x", nbins=5)
     ax.set_title("The margin: the mean of what is negative")
     ax.legend(loc="upper right")
@@ -140,6 +143,9 @@ def loss_plane_report(
 ) -> Figure:
     """The same plane for each student, with its own neurons on it, 4 inches wide each.
 
+    Each title says what a neuron costs on average, and how many cost nothing: of all of them, where they lie on the
+    plane, though at most 300 are drawn.
+
     Args:
         dots: student's name -> (teacher's, student's) values (M,) of the same neurons; at least one.
         cost, teacher, student, margin, most: as for `loss_plane`.
@@ -152,7 +158,11 @@ def loss_plane_report(
     figure, panels = plt.subplots(1, len(dots), figsize=(4 * len(dots), 3.8), layout="constrained", squeeze=False)
     try:
         for ax, (name, pair) in zip(panels[0], dots.items(), strict=True):
-            loss_plane(cost, teacher, student, margin=margin, dots=pair, most=most, ax=ax).set_title(name)
+            loss_plane(cost, teacher, student, margin=margin, dots=pair, most=most, ax=ax)
+            charged = _charged(cost, teacher, student, pair)
+            if len(charged):
+                name += f":\n{100 * (charged == 0).mean():.0f} % free, mean cost {charged.mean():.2g}"
+            ax.set_title(name)
             key = ax.get_legend().legend_handles
             ax.get_legend().remove()  # one for all stands below, where it hides no neuron
     except ValueError:
@@ -160,6 +170,18 @@ def loss_plane_report(
         raise
     figure.legend(handles=key, loc="outside lower center", ncols=3)
     return figure
+
+
+def _charged(cost: Numbers, teacher: Numbers, student: Numbers, dots: tuple[Numbers, Numbers]) -> np.ndarray:
+    """The cost of each dot on the plane (at most M,): that of the nearest grid point."""
+    cost = to_array(cost, "cost", "(R, C)")
+    axes = to_array(student, "student", "(R,)"), to_array(teacher, "teacher", "(C,)")
+    values = (to_array(of_one, "dots", "(M,)") for of_one in reversed(dots))
+    row, column = (
+        np.rint((v - axis[0]) / (axis[1] - axis[0])).astype(int) for axis, v in zip(axes, values, strict=True)
+    )
+    inside = (row >= 0) & (row < len(cost)) & (column >= 0) & (column < cost.shape[1])
+    return cost[row[inside], column[inside]]
 
 
 def _check_margin(margin: float) -> None:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
@@ -94,17 +95,8 @@ def kernel_blocks(
     means = block_means(matrix, split)
     matrix = to_array(matrix, "matrix", "(C, C)")
     ax = style.axes(ax, figsize=(5.4, 4.6))
-    heat = ax.imshow(matrix, cmap=style.SEQUENTIAL, vmin=min(0, matrix.min()), vmax=max(matrix.max(), 1e-12))
-    ax.axhline(split - 0.5, color="white", linewidth=2)
-    ax.axvline(split - 0.5, color="white", linewidth=2)
-    centres = (split - 1) / 2, (split + len(matrix) - 1) / 2
-    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
-    for (row, column), mean in np.ndenumerate(means):
-        ax.text(centres[column], centres[row], f"{mean:.3f}", ha="center", va="center", fontsize=9, bbox=box)
-    ax.set_xticks(centres, names)
-    ax.set_yticks(centres, names, rotation=90, va="center")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    limits = min(0, matrix.min()), max(matrix.max(), 1e-12)
+    heat = _draw_blocks(ax, matrix, means, split, names, limits)
     ax.set_title(mmd_title(means))
     ax.figure.colorbar(heat, ax=ax, label="similarity", shrink=0.8)
     return ax
@@ -113,7 +105,7 @@ def kernel_blocks(
 def kernels_report(
     matrices: Mapping[str, Numbers], split: int, *, names: tuple[str, str] = ("teacher", "student")
 ) -> Figure:
-    """The same channels under several kernels side by side, 9 inches wide for three.
+    """The same channels under several kernels side by side, 9 inches wide for three, with one colour scale.
 
     Args:
         matrices: kernel's name -> (C, C).
@@ -124,16 +116,18 @@ def kernels_report(
     """
     if not matrices:
         raise ValueError("No matrices to draw; pass at least one: {'polynomial': kernel_matrix(f_t, f_s)}.")
-    figure, panels = plt.subplots(
-        1, len(matrices), figsize=(3 * len(matrices), 3.2), layout="constrained", squeeze=False
+    means = {kernel: block_means(matrix, split) for kernel, matrix in matrices.items()}  # also checks them
+    values = {kernel: to_array(matrix, kernel, "(C, C)") for kernel, matrix in matrices.items()}
+    limits = min(0, *(v.min() for v in values.values())), max(1e-12, *(v.max() for v in values.values()))
+    width = max(2.75 * len(matrices) + 0.75, 5.9)  # of which the title needs the least
+    figure, panels = plt.subplots(1, len(matrices), figsize=(width, 3.4), layout="compressed", squeeze=False)
+    for ax, (kernel, matrix) in zip(panels[0], values.items(), strict=True):
+        heat = _draw_blocks(ax, matrix, means[kernel], split, names, limits)
+        ax.set_title(f"{kernel}:\n{mmd_title(means[kernel])}")
+    figure.colorbar(heat, ax=list(panels[0]), label="similarity", shrink=0.8)
+    figure.suptitle(
+        "The less the mixed blocks differ from the others, the smaller MMD²", x=0.01, ha="left", size=11, weight="bold"
     )
-    try:
-        for ax, (kernel, matrix) in zip(panels[0], matrices.items(), strict=True):
-            kernel_blocks(matrix, split, names=names, ax=ax)
-            ax.set_title(f"{kernel}:\n{mmd_title(block_means(matrix, split))}")
-    except ValueError:
-        plt.close(figure)
-        raise
     return figure
 
 
@@ -207,7 +201,7 @@ def similar_regions_report(rows: Mapping[str, Numbers], image: Numbers, place: t
         raise ValueError("No rows to draw; pass at least one network: {'teacher': gram_row(f_t, place)}.")
     rows = {name: to_array(row, f"row of {name!r}", "(H, W)") for name, row in rows.items()}
     most = max(row.max() for row in rows.values())
-    figure, panels = plt.subplots(1, 1 + len(rows), figsize=(2.4 * (1 + len(rows)), 2.6), layout="constrained")
+    figure, panels = plt.subplots(1, 1 + len(rows), figsize=(2.4 * (1 + len(rows)), 2.65), layout="compressed")
     try:
         for ax, (name, row) in zip(panels[1:], rows.items(), strict=True):
             similar_regions(row, image, place, most=most, ax=ax).set_title(name)
@@ -218,4 +212,24 @@ def similar_regions_report(rows: Mapping[str, Numbers], image: Numbers, place: t
     panels[0].set_title("the image")
     panels[0].axis("off")
     figure.colorbar(panels[-1].images[1], ax=panels, label="similarity", shrink=0.8)
+    figure.suptitle(
+        "Bright places excite the same channels as the marked one", x=0.01, ha="left", size=11, weight="bold"
+    )
     return figure
+
+
+def _draw_blocks(
+    ax: Axes, matrix: np.ndarray, means: np.ndarray, split: int, names: tuple[str, str], limits: tuple[float, float]
+) -> AxesImage:
+    heat = ax.imshow(matrix, cmap=style.SEQUENTIAL, vmin=limits[0], vmax=limits[1])
+    ax.axhline(split - 0.5, color="white", linewidth=2)
+    ax.axvline(split - 0.5, color="white", linewidth=2)
+    centres = (split - 1) / 2, (split + len(matrix) - 1) / 2
+    box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+    for (row, column), mean in np.ndenumerate(means):
+        ax.text(centres[column], centres[row], f"{mean:.3f}", ha="center", va="center", fontsize=9, bbox=box)
+    ax.set_xticks(centres, names)
+    ax.set_yticks(centres, names, rotation=90, va="center")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return heat

@@ -3,7 +3,7 @@
 One picture serves similarities (SP), kernel values (CC) and distance ratios (RKD): `kd_teach.methods` computes them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,8 +33,8 @@ def similarity_matrix(
         similarity: (N, N), in the order of the batch; need not be symmetric.
         labels: (N,) class numbers; None leaves the order as it is.
         classes: names by class number; None shows the numbers. More than 20 classes have neither names nor lines.
-        limits: the values of the darkest and the brightest colour; None takes those off the diagonal, where samples
-            meet themselves.
+        limits: the values of the darkest and the brightest colour; None takes the 1st and 99th percentile of those off
+            the diagonal, where samples meet themselves: a few near twins would leave all others dark.
         colour_label: what the colour bar says; None draws no bar.
         ax: where to draw; None makes a figure of 6 x 5 inches.
 
@@ -44,13 +44,14 @@ def similarity_matrix(
     values = square(similarity, "similarity")
     labels = class_numbers(labels, classes, len(values))
     ax = style.axes(ax, figsize=(6, 5))
-    heat = _heat_map(ax, values, labels, classes, limits or _range([values]))
+    limits = limits or _range([values])
+    heat = _heat_map(ax, values, labels, classes, limits)
     if labels is not None:
         ax.set_title("Sorted by class: where one looks alike, its square is bright")
     else:
         ax.set_title("How alike each pair of samples looks")
     if colour_label is not None:
-        ax.figure.colorbar(heat, ax=ax, label=colour_label)
+        ax.figure.colorbar(heat, ax=ax, label=colour_label, extend=_beyond([values], limits))
     return ax
 
 
@@ -69,12 +70,16 @@ def similarity_report(
         similarities: name -> (N, N), all of the same samples in the same order.
         labels, classes: as for `similarity_matrix`.
         shared: one colour scale for all. If not, each matrix has its own: for kernels, whose values mean other things.
+            It goes from the 1st to the 99th percentile off the diagonal.
         colour_label, title: what the colours are, and what to see.
 
     Raises:
         ValueError: as for `similarity_matrix`, no matrices, or matrices of different sizes.
     """
-    figure = plt.figure(figsize=(8, 1.5 + 6.4 / max(2, len(similarities))), layout="constrained")
+    # Square panels fill no row of this shape; "compressed" brings them together, and up to the title.
+    # Low enough that the height decides how large a square is: titles are placed too low where the width does.
+    height = (0.75 if shared else 1.4) + 6.1 / max(2, len(similarities))
+    figure = plt.figure(figsize=(8, height), layout="compressed")
     try:
         side_by_side(figure, similarities, labels, classes, shared, colour_label, title)
     except ValueError:
@@ -131,14 +136,16 @@ def side_by_side(figure: FigureBase, matrices, labels, classes, shared: bool, co
     panels = figure.subplots(1, len(values), squeeze=False)[0]
     common = _range(values.values())
     for ax, (name, matrix), colour in zip(panels, values.items(), style.colours(values), strict=True):
-        heat = _heat_map(ax, matrix, labels, classes, common if shared else _range([matrix]))
+        limits = common if shared else _range([matrix])
+        heat = _heat_map(ax, matrix, labels, classes, limits)
         ax.set_title(name, color=colour if shared else style.INK)
         if ax is not panels[0]:
             ax.set_yticklabels([])
         if not shared:
-            figure.colorbar(heat, ax=ax, location="bottom", shrink=0.9)
+            figure.colorbar(heat, ax=ax, location="bottom", shrink=0.9, extend=_beyond([matrix], limits))
     if shared:
-        figure.colorbar(heat, ax=list(panels), label=colour_label, shrink=0.75)
+        extend = _beyond(values.values(), common)
+        figure.colorbar(heat, ax=list(panels), label=colour_label, shrink=0.75, extend=extend)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
@@ -191,6 +198,14 @@ def off_diagonal(values: np.ndarray) -> np.ndarray:
     return values[~np.eye(len(values), dtype=bool)] if len(values) > 1 else values.ravel()
 
 
-def _range(matrices) -> tuple[float, float]:
-    others = [off_diagonal(values) for values in matrices]
-    return min(v.min() for v in others), max(v.max() for v in others)
+def _range(matrices: Iterable[np.ndarray]) -> tuple[float, float]:
+    """What the colours span: the middle 98 % of the values off the diagonals, of all matrices together."""
+    low, high = np.quantile(np.concatenate([off_diagonal(values) for values in matrices]), (0.01, 0.99))
+    return float(low), float(high)
+
+
+def _beyond(matrices: Iterable[np.ndarray], limits: tuple[float, float]) -> str:
+    """Which ends of a colour bar stand for values beyond them: its `extend`."""
+    others = np.concatenate([off_diagonal(values) for values in matrices])
+    below, above = others.min() < limits[0], others.max() > limits[1]
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[below, above]

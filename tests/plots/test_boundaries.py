@@ -39,6 +39,19 @@ def test_hinge_stands_beside_the_count_of_wrong_sides(fires):
     assert ("above" in title(ax)) is fires
 
 
+@pytest.mark.parametrize("fires", [True, False])
+def test_margin_ends_below_a_legend_of_four(fires):
+    with plt.rc_context(plots.STYLE):
+        ax = plots.side_loss(
+            S, S**2, fires=fires, margin=2, ax=plt.figure(figsize=(8, 3.5)).add_axes((0.06, 0.14, 0.48, 0.77))
+        )
+        ax.plot([0], [0], "o", label="student's neurons")  # as in the widget of AB
+        ax.legend(loc="upper right" if fires else "upper left")
+        ax.figure.draw_without_rendering()
+    margin = next(line for line in ax.lines if line.get_label().startswith("margin"))
+    assert margin.get_window_extent().y1 < ax.get_legend().get_window_extent().y0
+
+
 def test_report_shows_both_cases():
     figure = plots.hinge_report(S, S * 0 + 2, S * 0 + 1, margin=1)
     left, right = figure.axes
@@ -89,6 +102,20 @@ def test_two_fans_darken_where_neurons_stand_on_different_sides():
     plane = plots.activation_boundaries({"teacher": FAN, "student": moved}, POINTS).images[0].get_array()
     axis = np.linspace(*ax.get_xlim(), plane.shape[1])
     assert (plane == ((axis > 0.5) & (axis <= 1.5))).all()
+
+
+@pytest.mark.parametrize("width", [3, 5])
+def test_no_point_is_under_the_legend(width):
+    square = torch.tensor([[x, y] for x in (-1.0, -0.5, 0.0, 0.5, 1.0) for y in (-1.0, 1.0)])
+    with plt.rc_context(plots.STYLE):
+        ax = plt.subplots(figsize=(width, 3.3), layout="constrained")[1]
+        plots.activation_boundaries({"teacher": FAN, "distilled student, step 300": OTHER}, square, ax=ax)
+        ax.figure.draw_without_rendering()
+    legend = ax.get_legend()
+    points = ax.transData.transform(square)
+    assert not legend.get_window_extent().count_contains(points)
+    assert ax.get_window_extent().count_contains(points) == len(points)
+    assert legend.get_frame().get_alpha() == 1  # no line shines through
 
 
 def test_report_counts_pairs_on_the_same_side():

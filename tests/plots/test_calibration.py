@@ -76,6 +76,18 @@ def test_histogram_matches_loops(logits, labels):
     assert confidence == pytest.approx(logits.softmax(1).amax(1).mean().item(), abs=1e-6)
 
 
+def test_nothing_runs_behind_the_legend_or_is_cut(logits, labels):
+    results = {name: scale * logits for name, scale in (("teacher", 9), ("student alone", 0.2), ("distilled", 1))}
+    with plt.rc_context(plots.STYLE):
+        figure = plots.calibration_report(results, labels)
+        figure.draw_without_rendering()
+    left, right = figure.axes
+    under = right.get_legend().get_window_extent().y0
+    assert all(drawn.get_window_extent().y1 < under for drawn in [*right.lines, *right.patches])
+    assert max(right.get_yticks()) <= 1 < right.get_ylim()[1]
+    assert not any(dots.get_clip_on() for dots in left.collections)
+
+
 def test_report_has_both(logits, labels):
     figure = plots.calibration_report({"teacher": logits, "alone": 2 * logits}, labels)
     figure.draw_without_rendering()

@@ -42,6 +42,22 @@ def test_without_clustering_the_order_stays(means):
     assert tuple(label.get_text() for label in ax.get_yticklabels()) == NAMES
 
 
+def test_report_has_one_order_and_one_scale(means):
+    mirrored = means.flip(0, 1)  # another order would suit it
+    figure = plots.class_similarity_report({"teacher": means, "student alone": mirrored / 2}, NAMES)
+    teacher, alone, bar = figure.axes
+    order = plots.similarity_order(means.numpy())
+    assert [label.get_text() for label in teacher.get_yticklabels()] == [NAMES[k] for k in order]
+    off = ~np.eye(6, dtype=bool)
+    for ax, given in ((teacher, means), (alone, mirrored / 2)):
+        assert [label.get_text() for label in ax.get_xticklabels()] == [NAMES[k] for k in order]
+        shown = ax.images[0].get_array()
+        assert shown[off].data == pytest.approx(100 * given[order][:, order].numpy()[off])
+        assert ax.images[0].get_clim() == pytest.approx((0, 100 * means.numpy()[off].max()))
+    assert [ax.get_title() or ax.get_title(loc="left") for ax in (teacher, alone)] == ["teacher", "student alone"]
+    assert not alone.get_ylabel() and bar.get_ylabel()
+
+
 def test_many_classes_have_no_numbers():
     ax = plots.class_similarity(torch.rand(11, 11), [str(k) for k in range(11)])
     assert not ax.texts
@@ -79,4 +95,22 @@ def test_draws_on_the_axes_passed_in(means):
 def test_bad_input_is_named(change, message, means):
     with pytest.raises(ValueError, match=message):
         plots.class_similarity(*change(means))
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_report_cuts_no_text(means, count):
+    with plt.rc_context(plots.STYLE):
+        figure = plots.class_similarity_report({f"network {i}": means for i in range(count)}, NAMES)
+        figure.draw_without_rendering()
+    panel, bar = figure.axes[0].get_tightbbox(), figure.axes[-1].get_tightbbox()
+    assert panel.x0 >= 0 and panel.y0 >= 0 and bar.x1 <= figure.bbox.x1
+    assert panel.y1 <= figure.texts[0].get_window_extent().y0
+
+
+def test_report_names_bad_input(means):
+    with pytest.raises(ValueError, match="No networks"):
+        plots.class_similarity_report({}, NAMES)
+    with pytest.raises(ValueError, match="student has shape"):
+        plots.class_similarity_report({"teacher": means, "student": means[:4]}, NAMES)
     assert not plt.get_fignums()

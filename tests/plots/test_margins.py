@@ -66,6 +66,15 @@ def test_histogram_has_its_gaussian_margin_and_measured_mean():
     assert (x[0], x[-1]) == pytest.approx((-5.5, 6.5))
 
 
+def test_lines_of_the_histogram_end_below_its_legend():
+    with plt.rc_context(plots.STYLE):
+        ax = plots.channel_histogram(torch.linspace(-3, 30, 500), weight=1.0, bias=14.0, margin=-1)
+        ax.set_xlim(-40, 0.1)  # brings the lines under the legend
+        ax.figure.draw_without_rendering()
+    under = ax.get_legend().get_window_extent().y0
+    assert all(line.get_window_extent().y1 < under for line in ax.lines[1:])
+
+
 def test_a_channel_without_negatives_has_no_measured_mean():
     ax = plots.channel_histogram(torch.rand(50), weight=1.0, bias=3.0)
     assert key(ax) == ["50 values", "Gaussian of the batch norm"]
@@ -75,7 +84,7 @@ def test_report_has_a_plane_per_student_and_one_key():
     dots = {"student alone": (AXIS, -AXIS), "student distilled": (AXIS, AXIS)}
     figure = plots.loss_plane_report(COST, AXIS, AXIS, dots, margin=-1)
     planes = [ax for ax in figure.axes if ax.images]
-    assert [title(ax) for ax in planes] == list(dots)
+    assert [title(ax).split(":")[0] for ax in planes] == list(dots)
     assert planes[0].lines[-1].get_ydata()[0] == 3 and planes[1].lines[-1].get_ydata()[0] == -3
     assert all(ax.get_legend() is None for ax in planes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
@@ -83,6 +92,14 @@ def test_report_has_a_plane_per_student_and_one_key():
         "costs nothing",
         "one neuron",
     ]
+
+
+def test_report_counts_the_free_neurons_and_their_mean_cost():
+    t, s = torch.tensor([-2.0, -2.0, 1.0, 9.0]), torch.tensor([-2.0, 0.5, -1.0, 0.0])  # the last is outside the plane
+    figure = plots.loss_plane_report(COST, AXIS, AXIS, {"alone": (t, s), "nobody": (t[3:], s[3:])}, margin=-1)
+    first, second = (title(ax) for ax in figure.axes if ax.images)
+    assert first == f"alone:\n33 % free, mean cost {(0 + 1.5**2 + 2**2) / 3:.2g}"
+    assert second == "nobody"
 
 
 def test_draws_on_the_axes_passed_in():

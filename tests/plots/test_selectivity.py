@@ -63,6 +63,8 @@ def test_report_has_a_panel_per_kernel(maps):
     assert [title(ax).split(":")[0] for ax in panels] == list(KERNELS)
     means = plots.block_means(plots.kernel_matrix(*maps, "linear"), 5)
     assert title(panels[0]).endswith(f"{means[0, 0] + means[1, 1] - 2 * means[0, 1]:.4f}")
+    assert len({ax.images[0].get_clim() for ax in panels}) == 1 and len(figure.axes) == len(panels) + 1  # one bar
+    assert "MMD²" in figure.get_suptitle()
 
 
 def test_rows_make_the_gram_that_the_polynomial_kernel_compares(maps):

@@ -47,11 +47,27 @@ def test_many_classes_are_sorted_but_not_named():
     assert not ax.get_yticklabels()
 
 
-def test_colours_end_at_the_largest_value_off_the_diagonal():
+def middle(*matrices):
+    """The 1st and the 99th percentile of what is off the diagonals."""
+    others = torch.cat([matrix[~torch.eye(len(matrix), dtype=torch.bool)] for matrix in matrices])
+    return pytest.approx(np.quantile(others, (0.01, 0.99)))
+
+
+def test_colours_span_the_middle_of_what_is_off_the_diagonal():
     matrix = MATRIX.clone().fill_diagonal_(1000)
-    assert plots.similarity_matrix(matrix).images[0].get_clim() == (1, 34)
+    assert plots.similarity_matrix(matrix).images[0].get_clim() == middle(matrix)
     assert plots.similarity_matrix(matrix, limits=(-1, 2)).images[0].get_clim() == (-1, 2)
     assert plots.similarity_matrix(torch.ones(1, 1)).images[0].get_array() == 1
+
+
+def test_a_few_twins_leave_the_others_their_colours_and_the_bar_says_so():
+    matrix = torch.linspace(0, 1, 1600).reshape(40, 40)
+    matrix[3, 4] = matrix[4, 3] = 50
+    ax = plots.similarity_matrix(matrix)
+    assert ax.images[0].get_clim()[1] < 1
+    assert ax.images[0].colorbar.extend == "both"
+    assert plots.similarity_matrix(matrix, limits=(0, 9)).images[0].colorbar.extend == "max"
+    assert plots.similarity_matrix(torch.ones(4, 4)).images[0].colorbar.extend == "neither"
 
 
 def test_colour_bar_can_be_left_out():
@@ -63,7 +79,7 @@ def test_report_shares_one_scale_and_the_fixed_colours():
     small = MATRIX / 10
     figure = plots.similarity_report({"teacher": MATRIX, "student alone": small}, LABELS, CLASSES, colour_label="alike")
     teacher, alone, bar = figure.axes
-    assert [ax.images[0].get_clim() for ax in (teacher, alone)] == [(0.1, 34)] * 2
+    assert [ax.images[0].get_clim() for ax in (teacher, alone)] == [middle(MATRIX, small)] * 2
     assert np.allclose(alone.images[0].get_array(), small[ORDER][:, ORDER])
     assert [ax.get_title() for ax in (teacher, alone)] == ["teacher", "student alone"]
     assert [ax.title.get_color() for ax in (teacher, alone)] == [style.TEACHER, style.ALONE]
@@ -73,9 +89,23 @@ def test_report_shares_one_scale_and_the_fixed_colours():
 
 def test_report_of_kernels_has_a_scale_each():
     figure = plots.similarity_report({"rbf": MATRIX, "bilinear": MATRIX / 10}, shared=False, title="Kernels")
-    assert [ax.images[0].get_clim() for ax in figure.axes[:2]] == [(1, 34), (0.1, 3.4)]
+    assert [ax.images[0].get_clim() for ax in figure.axes[:2]] == [middle(MATRIX), middle(MATRIX / 10)]
     assert len(figure.axes) == 4
     assert figure.get_suptitle() == "Kernels"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("longest", ["ship", "rectangle"])
+def test_report_cuts_nothing_and_leaves_no_blank_strip(count, shared, longest):
+    with plt.rc_context(plots.STYLE):
+        names = ("cat", "dog", longest)
+        figure = plots.similarity_report(dict.fromkeys("abc"[:count], MATRIX), LABELS, names, shared=shared)
+        figure.draw_without_rendering()
+    panel, bar = figure.axes[0].get_tightbbox(), figure.axes[-1].get_tightbbox()
+    assert 0 <= min(panel.y0, bar.y0) < 0.3 * figure.dpi
+    assert 0 <= figure.texts[0].get_window_extent().y0 - panel.y1 < 0.3 * figure.dpi
+    assert panel.x0 >= 0 and bar.x1 <= figure.bbox.x1
 
 
 def test_kernel_curves_show_all_kernels_over_the_cosines_of_the_batch():
