@@ -177,9 +177,7 @@ def test_cut_weights_are_named(tmp_path):
     weights = tmp_path / "run" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     for load in (load_teacher, load_run):
-        with pytest.raises(
-            OSError, match=r"weights\.safetensors is damaged .*Delete the folder and run"
-        ):
+        with pytest.raises(OSError, match=r"weights\.safetensors is damaged .*Delete the folder and run"):
             load(tmp_path / "run")
 
 
