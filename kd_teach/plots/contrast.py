@@ -36,8 +36,8 @@ def score_histograms(
     for name, values in scores.items():
         check_finite(values, name)
     ax = style.axes(ax, figsize=(6, 3.5))
-    ends = [*scores["positive"], *scores["negative"], *([] if threshold is None else [threshold])]
-    bins = np.linspace(min(-1.0, *ends), max(1.0, *ends), 61)
+    ends = [-1.0, 1.0, threshold or 0.0, *(end for values in scores.values() for end in (values.min(), values.max()))]
+    bins = np.linspace(min(ends), max(ends), 61)
     area = {"density": True, "histtype": "stepfilled"}
     ax.hist(scores["negative"], bins, **area, color=STRANGERS, alpha=0.6, label="different images (negatives)")
     ax.hist(scores["positive"], bins, **area, color=PARTNERS, alpha=0.8, label="the same image (positives)")

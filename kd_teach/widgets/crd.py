@@ -1,7 +1,7 @@
 """Contrastive Representation Distillation: what K and tau do to the critic h and to the bound on shared information."""
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -40,7 +40,7 @@ def crd_widget(e_t: Tensor | None = None, labels: Tensor | None = None) -> Explo
     v_t = normalize(e_t.detach().float() - e_t.mean(dim=0))
     noise = normalize(_examples.noise_like(v_t))
     reach = len(labels) - int(labels.unique(return_counts=True)[1].max())  # so many are of another class, at least
-    sizes = [2**p for p in range(2, max(3, int(math.log2(max(reach, 4))) + 1))]
+    sizes = [4**p for p in range(1, max(3, int(math.log(max(reach, 4), 4)) + 1))]
     wide = {"layout": {"width": "520px"}, "style": {"description_width": "210px"}}
     controls = {
         "negatives": ipywidgets.SelectionSlider(
@@ -59,13 +59,14 @@ def crd_widget(e_t: Tensor | None = None, labels: Tensor | None = None) -> Explo
         ),
     }
     static = [{"learnt": 0.0}, {}, {"variant": "paper"}]
-    return Explorer(partial(draw, v_t, noise, labels, sizes), controls, static=static)
+    sides = lru_cache(maxsize=64)(partial(all_sides, v_t, noise, labels, sizes))  # the slider of K moves none of them
+    return Explorer(partial(draw, v_t, noise, labels, sides), controls, static=static)
 
 
-def draw(v_t: Tensor, noise: Tensor, labels: Tensor, sizes, negatives, temperature, learnt, variant) -> Figure:
+def draw(v_t: Tensor, noise: Tensor, labels: Tensor, sides, negatives, temperature, learnt, variant) -> Figure:
     """Left h over the score and the scores that occur; right the bound for every K, the chosen one marked."""
-    v_s = normalize(torch.lerp(noise, v_t, learnt))
-    sides = {k: student_side(v_s, v_t, labels, k, temperature, variant) for k in sizes}
+    v_s = student(v_t, noise, learnt)
+    sides = sides(temperature, learnt, variant)
     # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
     margins = {"left": 0.05, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.36}
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), gridspec_kw=margins)
@@ -75,6 +76,17 @@ def draw(v_t: Tensor, noise: Tensor, labels: Tensor, sizes, negatives, temperatu
     _critic(left, negatives, len(v_t), temperature, sides[negatives][1])
     _bounds(right, {k: float(mutual_information_bound(side, k)) for k, (side, _) in sides.items()}, negatives)
     return figure
+
+
+def student(v_t: Tensor, noise: Tensor, learnt: float) -> Tensor:
+    """The student's embeddings: so much of the teacher's, the rest noise."""
+    return normalize(torch.lerp(noise, v_t, learnt))
+
+
+def all_sides(v_t: Tensor, noise: Tensor, labels: Tensor, sizes, temperature: float, learnt: float, variant: str):
+    """K -> `student_side`, for every K."""
+    v_s = student(v_t, noise, learnt)
+    return {k: student_side(v_s, v_t, labels, k, temperature, variant) for k in sizes}
 
 
 def student_side(v_s: Tensor, v_t: Tensor, labels: Tensor, negatives: int, temperature: float, variant: str):

@@ -59,6 +59,7 @@ def ofd_widget(
 
 def draw_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, margin: float) -> Figure:
     """Left the channel and its margin, right the plane of losses with the neurons on it."""
+    margin = round(margin, 9)  # a slider adds up its steps with rounding errors: the same place, the same picture
     figure = plt.figure(figsize=(8, 3.5))
     left = figure.add_axes((0.04, 0.14, 0.39, 0.77))  # fixed places: to find them anew doubles a redraw
     right = figure.add_axes((0.51, 0.14, 0.48, 0.77))

@@ -1,6 +1,7 @@
 """K and tau against the bound, and where the critic is at chance."""
 
 import math
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pytest
@@ -47,7 +48,8 @@ def test_side_leaves_the_random_numbers_alone(v):
 
 
 def draw(v, *, temperature=TAU, learnt=0.0, variant="paper"):
-    return crd.draw(v[1], v[0], LABELS, [4, 8, K], K, temperature, learnt, variant)
+    sides = partial(crd.all_sides, v[1], v[0], LABELS, [4, 8, K])
+    return crd.draw(v[1], v[0], LABELS, sides, K, temperature, learnt, variant)
 
 
 def test_critic_is_a_chance_where_the_title_says(v):
@@ -84,7 +86,7 @@ def test_who_has_learnt_more_shares_more(v):
 
 def test_controls_draw_again():
     shown = crd_widget(torch.randn(N, 8), LABELS)
-    assert shown.controls["negatives"].options == (4, 8, 16, 32)  # 40 strangers
+    assert shown.controls["negatives"].options == (4, 16)  # 40 strangers
     for name, value in {"variant": "paper", "negatives": 4, "temperature": 0.3, "learnt": 1.0}.items():
         before = shown.image.value
         shown.controls[name].value = value
@@ -97,3 +99,13 @@ def test_works_with_nothing_but_not_with_half():
     assert crd_widget().message.value == ""
     with pytest.raises(ValueError, match="both the embeddings and their labels"):
         crd_widget(labels=LABELS)
+
+
+def test_another_k_needs_no_new_loss(monkeypatch):
+    shown = crd_widget()
+    before = shown.image.value
+    monkeypatch.setattr(crd, "student_side", None)  # calling it would fail
+    shown.controls["negatives"].value = 16
+    assert shown.message.value == "" and shown.image.value != before
+    shown.controls["learnt"].value = 0.8
+    assert "TypeError" in shown.message.value
