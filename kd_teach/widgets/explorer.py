@@ -72,7 +72,8 @@ class Explorer(ipywidgets.VBox):
                 thin_ticks(figure)
                 self._place(figure)
                 self.image.value = png(figure)
-            self._places = [ax.get_position() for ax in figure.axes]
+            # As laid out: what an aspect leaves of a place would shrink again with every picture.
+            self._places = [ax.get_position(original=True) for ax in figure.axes]
             self.message.value = ""
         except Exception as error:  # whatever it is, the reader must see it: callbacks have no cell to print it in
             self._complain(error, open_before)

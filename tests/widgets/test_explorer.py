@@ -241,3 +241,19 @@ def test_few_ticks_where_matplotlib_chooses_them_and_no_fewer_where_the_picture_
     left, right = kept[-1]
     assert len(left.get_xticks()) <= 6
     assert len(right.get_xticks()) == 9
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_a_colour_bar_keeps_its_size_from_picture_to_picture(layout):
+    def draw(level, colour):
+        figure, ax = plt.subplots(figsize=(4, 3), layout=layout)
+        figure.colorbar(ax.imshow([[0, level], [1, 2]]), ax=ax, extend="max")  # its tip is cut from its place
+        return figure
+
+    shown = explorer(draw=draw, static=[{}])
+    pictures = []
+    for level in (2, 4) * 3:
+        shown.controls["level"].value = level
+        pictures.append(shown.image.value)
+    assert pictures[0] != pictures[1]
+    assert pictures[0:2] == pictures[2:4] == pictures[4:6]
