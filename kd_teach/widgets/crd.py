@@ -131,7 +131,7 @@ def _bounds(ax: Axes, bounds: dict[int, float], negatives: int) -> None:
     ax.axhspan(FLOOR - 0.5, 0, color="#EEEEEE")
     ax.set_xticks(steps, sizes)
     ax.set(ylim=(FLOOR - 0.5, math.log(sizes[-1]) + 2), xlabel="K", ylabel="nats (grey: says nothing)")
-    low = ", off the scale" if bounds[negatives] < FLOOR else ""
     # Not "they share at least ...": all strangers are of other classes, so knowing the class raises it.
-    ax.set_title(f"log K − loss = {bounds[negatives]:.3g} nats{low}\n(may overstate what is shared)")
+    beside = "off the scale" if bounds[negatives] < FLOOR else "may overstate what is shared"
+    ax.set_title(f"log K − loss = {bounds[negatives]:.3g} nats\n({beside})")
     ax.legend(loc="upper left")

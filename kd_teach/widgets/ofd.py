@@ -63,13 +63,12 @@ def draw_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, ma
     figure = plt.figure(figsize=(8, 3.5))
     left = figure.add_axes((0.04, 0.14, 0.39, 0.77))  # fixed places: to find them anew doubles a redraw
     right = figure.add_axes((0.51, 0.14, 0.48, 0.77))
-    channel_histogram(teacher, weight=weight, bias=bias, margin=margin, ax=left)
-    left.legend(loc="upper right", fontsize=7)
     reach = max(3 * abs(weight), abs(bias) + 2 * abs(weight))
     axis = torch.linspace(-reach, reach, 101)
     plane = partial_distance(axis[:, None], axis.clamp(min=margin))
-    loss_plane(plane, axis, axis, margin=margin, dots=(teacher, student), most=reach**2 / 2, ax=right)
-    right.legend(handles=right.get_legend().legend_handles, loc="lower right", fontsize=7)
+    with plt.rc_context({"legend.fontsize": 7}):
+        channel_histogram(teacher, weight=weight, bias=bias, margin=margin, ax=left)
+        loss_plane(plane, axis, axis, margin=margin, dots=(teacher, student), most=reach**2 / 2, ax=right)
     cost = partial_distance(student, teacher.clamp(min=margin))
     free = (cost == 0).float().mean().item()
     left.set_title(f"The rule gives {margin_of(weight, bias):.2f}")
