@@ -130,12 +130,17 @@ def refuses(method, variant, n):
     return False
 
 
+def halved(made, half):
+    """Four times the taps of a case in half precision, its loss in float32."""
+    made.loss.float()
+    return (each(tap, lambda x: (4 * x).to(half)) for tap in (made.s, made.t))
+
+
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
 @every
 def test_half_precision_is_computed_in_float32(method, variant, half):
     made = case(method, variant)
-    made.loss.float()
-    s, t = (each(tap, lambda x: (4 * x).to(half)) for tap in (made.s, made.t))
+    s, t = halved(made, half)
     value, grads = gradients(made, s, t)
     expected, _ = gradients(made, *(each(tap, torch.Tensor.float) for tap in (s, t)))
     assert value.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -148,8 +153,7 @@ def test_half_precision_is_computed_in_float32(method, variant, half):
 @staged
 def test_the_stages_of_half_precision_too_are_computed_in_float32(method, variant, half):
     made = case(method, variant)
-    made.loss.float()
-    s, t = (each(tap, lambda x: (4 * x).to(half)) for tap in (made.s, made.t))
+    s, t = halved(made, half)
     expected = [stage.item() for stage in made.loss.per_stage(each(s, torch.Tensor.float), each(t, torch.Tensor.float))]
     stages = made.loss.per_stage(s, t)
     with torch.autocast("cpu", dtype=torch.bfloat16):
