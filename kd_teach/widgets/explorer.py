@@ -36,6 +36,8 @@ class Explorer(ipywidgets.VBox):
         draw: takes the values of all controls by name and returns a new Figure; it is closed once it has been sent.
         controls: ipywidgets with a `value`, by the names that `draw` gives them; a `description` names each.
         static: the settings shown side by side where nothing can move; what a setting leaves out stays as it starts.
+        update: takes the last Figure and the values, and changes it into what `draw` would make of them; for a picture
+            of which little moves, this halves a redraw. None draws anew each time.
 
     An error in `draw` appears, with its last line of code, under the picture; the picture stays as it was.
     """
@@ -46,14 +48,16 @@ class Explorer(ipywidgets.VBox):
         controls: Mapping[str, ipywidgets.ValueWidget],
         *,
         static: Sequence[Mapping[str, object]],
+        update: Callable[..., None] | None = None,
     ) -> None:
         if not static:
             raise ValueError("static is empty; expected at least one setting to show where there is no kernel.")
         if unknown := {name for setting in static for name in setting} - controls.keys():
             raise ValueError(f"static sets {sorted(unknown)}; the controls are {sorted(controls)}.")
-        self.draw, self.controls, self.static = draw, dict(controls), list(static)
+        self.draw, self.controls, self.static, self.update = draw, dict(controls), list(static), update
         self.start = {name: control.value for name, control in controls.items()}
         self._places: list[Bbox] = []
+        self._last: Figure | None = None  # what `update` may change
         self.image = ipywidgets.Image(
             format="png", layout={"max_width": "100%", "object_fit": "contain", "align_self": "flex-start"}
         )
@@ -68,15 +72,25 @@ class Explorer(ipywidgets.VBox):
         open_before = set(plt.get_fignums())
         try:
             with matplotlib.rc_context(QUICK), no_garbage_collection():
-                figure = self.draw(**{name: control.value for name, control in self.controls.items()})
-                thin_ticks(figure)
-                self._place(figure)
+                figure = self._figure({name: control.value for name, control in self.controls.items()})
                 self.image.value = png(figure)
             # As laid out: what an aspect leaves of a place would shrink again with every picture.
             self._places = [ax.get_position(original=True) for ax in figure.axes]
+            self._last = figure
             self.message.value = ""
         except Exception as error:  # whatever it is, the reader must see it: callbacks have no cell to print it in
             self._complain(error, open_before)
+
+    def _figure(self, values: Mapping[str, object]) -> Figure:
+        """The picture of these values: the last one changed where the widget can do that, else a new one."""
+        last, self._last = self._last, None  # a figure that an error leaves half changed is not used again
+        if self.update is not None and last is not None:
+            self.update(last, **values)
+            return last
+        figure = self.draw(**values)
+        thin_ticks(figure)
+        self._place(figure)
+        return figure
 
     def _complain(self, error: Exception, open_before: set[int]) -> None:
         """Show an error under the picture, and close the figures that were begun since."""

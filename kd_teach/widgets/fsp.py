@@ -69,7 +69,9 @@ def draw(pairs: Sequence[tuple[Pair, Pair]], names: Sequence[str], pair: int, sh
     for ax, matrix, title, colour in zip(panels[1:], (g_t, g_s, g_s - g_t), titles, colours, strict=True):
         plots.flow_matrix(matrix, limit=limit, bar=False, ax=ax)
         ax.set_title(title, color=colour, fontsize=10)
-        ax.set(xlabel="channel, 2nd map", ylabel="channel, 1st map" if ax is panels[1] else "")
+        ax.set(xlabel="channel, 2nd map", ylabel="channel, 1st map")
+    for ax in panels[2:]:  # the rows of panels[1]: each tick costs a millisecond at every redraw
+        ax.set(yticks=[], ylabel="")
     loss = FSPLoss()(student, teacher).item()
     state = "shuffled" if shuffle else "in place"
     figure.suptitle(f"{names[pair]}, pixels {state}: loss = {loss:.4g}", fontweight="bold", fontsize=11)

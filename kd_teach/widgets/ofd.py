@@ -8,6 +8,7 @@ from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -53,8 +54,8 @@ def ofd_widget(
         layout={"width": "480px"},
         style={"description_width": "170px"},
     )
-    draw = partial(draw_margin, teacher, student, weight, bias)
-    return Explorer(draw, {"margin": slider}, static=[{"margin": 0.0}, {"margin": right}])
+    draw, update = (partial(change, teacher, student, weight, bias) for change in (draw_margin, move_margin))
+    return Explorer(draw, {"margin": slider}, static=[{"margin": 0.0}, {"margin": right}], update=update)
 
 
 def draw_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, margin: float) -> Figure:
@@ -63,17 +64,40 @@ def draw_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, ma
     figure = plt.figure(figsize=(8, 3.5))
     left = figure.add_axes((0.04, 0.14, 0.39, 0.77))  # fixed places: to find them anew doubles a redraw
     right = figure.add_axes((0.51, 0.14, 0.48, 0.77))
-    reach = max(3 * abs(weight), abs(bias) + 2 * abs(weight))
-    axis = torch.linspace(-reach, reach, 101)
-    plane = partial_distance(axis[:, None], axis.clamp(min=margin))
+    axis, plane = cost_plane(weight, bias, margin)
     with plt.rc_context({"legend.fontsize": 7}):
         channel_histogram(teacher, weight=weight, bias=bias, margin=margin, ax=left)
-        loss_plane(plane, axis, axis, margin=margin, dots=(teacher, student), most=reach**2 / 2, ax=right)
-    cost = partial_distance(student, teacher.clamp(min=margin))
-    free = (cost == 0).float().mean().item()
+        loss_plane(plane, axis, axis, margin=margin, dots=(teacher, student), most=axis[-1] ** 2 / 2, ax=right)
     left.set_title(f"The rule gives {margin_of(weight, bias):.2f}")
-    right.set_title(f"Mean cost {cost.mean().item():.2f}; {100 * free:.0f} % are free")
+    right.set_title(cost_title(teacher, student, margin))
     return figure
+
+
+def move_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, figure: Figure, margin: float) -> None:
+    """Change the picture of another margin into this one's: the two lines, their names, the plane and its title."""
+    margin = round(margin, 9)
+    left, right = figure.axes[:2]
+    for ax in (left, right):
+        line = next(line for line in ax.lines if line.get_label().startswith("margin"))
+        line.set_xdata([margin, margin])
+        name = next(text for text in ax.get_legend().get_texts() if text.get_text().startswith("margin"))
+        name.set_text(f"margin {margin:.2f}")
+    plane = cost_plane(weight, bias, margin)[1].numpy()
+    right.images[0].set_data(np.ma.masked_equal(plane, 0))
+    right.set_title(cost_title(teacher, student, margin))
+
+
+def cost_plane(weight: float, bias: float, margin: float) -> tuple[Tensor, Tensor]:
+    """The values (101,) of both axes, and what each pair of them costs (101, 101)."""
+    reach = max(3 * abs(weight), abs(bias) + 2 * abs(weight))
+    axis = torch.linspace(-reach, reach, 101)
+    return axis, partial_distance(axis[:, None], axis.clamp(min=margin))
+
+
+def cost_title(teacher: Tensor, student: Tensor, margin: float) -> str:
+    """What the neurons cost on average, and how many cost nothing."""
+    cost = partial_distance(student, teacher.clamp(min=margin))
+    return f"Mean cost {cost.mean().item():.2f}; {100 * (cost == 0).float().mean().item():.0f} % are free"
 
 
 def margin_of(weight: float, bias: float) -> float:

@@ -42,6 +42,7 @@ def rkd_widget(teacher: Corners | Tensor = TEACHER, student: Corners | Tensor = 
         partial(draw, teacher),
         {"student": points},
         static=[{}, {"student": scale(rotate(teacher))}],
+        update=partial(move, teacher),
     )
     explorer.buttons = {}
     starts = {"Reset": student, "Copy the teacher": teacher}
@@ -86,32 +87,51 @@ CHANGES = {"Scale × 2": scale, "Rotate": rotate, "Shift": shift}
 
 def draw(teacher: Corners, student: Corners) -> Figure:
     """Both polygons as the loss sees them, their distances and their angles, and the two losses in the titles."""
-    e_t, e_s = (torch.as_tensor(points, dtype=torch.float64) for points in (teacher, student))
     # Fixed margins: looking for the best ones at every move of a point would take half of the time.
     margins = {"left": 0.02, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.32}
     figure, (shapes, distances, corners) = plt.subplots(1, 3, figsize=(8, 3.1), gridspec_kw=margins)
-    places = [relative(e) for e in (e_t, e_s)]
-    for name, e, colour in zip(("teacher", "student"), places, (style.TEACHER, style.DISTILLED), strict=True):
-        shapes.fill(*e.T, facecolor=colour, edgecolor=colour, alpha=0.25, linewidth=2, label=name)
-        for letter, (x, y) in zip(LETTERS, e.tolist(), strict=False):
-            shapes.text(x, y, letter, color=colour, weight="bold", ha="center", va="center")
-    reach = max(1.2, *(1.1 * e.abs().max().item() for e in places))
-    shapes.set(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[])
+    for name, colour in (("teacher", style.TEACHER), ("student", style.DISTILLED)):
+        shapes.fill(
+            *zip(*teacher, strict=True), facecolor=colour, edgecolor=colour, alpha=0.25, linewidth=2, label=name
+        )
+        for letter, _ in zip(LETTERS, teacher, strict=False):
+            shapes.text(0, 0, letter, color=colour, weight="bold", ha="center", va="center")
+    shapes.set(aspect="equal", xticks=[], yticks=[])
     shapes.set_title("centred, mean\ndistance 1")
     shapes.legend(loc="upper right", fontsize=8)
+    # On the diagonal both agree, and a line shows how far off each of the student's numbers is.
+    for ax in (distances, corners):
+        ax.plot([], [], color=style.TEACHER, linewidth=1)
+        ax.vlines([], [], [], color=style.DISTILLED, linewidth=1)
+        ax.plot([], [], "o", color=style.DISTILLED)
+        ax.set(aspect="equal", ylabel="student's")
+    distances.set(xlabel="teacher's distance / mean")
+    corners.set(xlabel="teacher's angle (degrees)")
+    move(teacher, figure, student)
+    return figure
+
+
+def move(teacher: Corners, figure: Figure, student: Corners) -> None:
+    """Put everything in the picture where these points have it."""
+    e_t, e_s = (torch.as_tensor(points, dtype=torch.float64) for points in (teacher, student))
+    shapes, distances, corners = figure.axes
+    places = [relative(e) for e in (e_t, e_s)]
+    for polygon, e in zip(shapes.patches, places, strict=True):
+        polygon.set_xy(e.numpy())
+    for text, place in zip(shapes.texts, torch.cat(places).tolist(), strict=False):
+        text.set_position(place)
+    reach = max(1.2, *(1.1 * e.abs().max().item() for e in places))
+    shapes.set(xlim=(-reach, reach), ylim=(-reach, reach))
 
     i, j = torch.triu_indices(len(e_t), len(e_t), offset=1)
     ratios = [distance_ratios(e)[i, j] for e in (e_t, e_s)]
     _agreement(distances, *ratios, top=max(2, *(math.ceil(r.max()) for r in ratios)))
-    distances.set(xlabel="teacher's distance / mean", ylabel="student's")
     distances.set_title(f"distances\nL_D = {RKDLoss(distance=1, angle=0)(e_s, e_t):.4f}")
 
     i, j, k = _triples(len(e_t))
     degrees = [angles(e)[i, j, k].clamp(-1, 1).acos().rad2deg() for e in (e_t, e_s)]
     _agreement(corners, *degrees, top=180)
-    corners.set(xlabel="teacher's angle (degrees)", ylabel="student's")
     corners.set_title(f"angles\nL_A = {RKDLoss(distance=0, angle=1)(e_s, e_t):.4f}")
-    return figure
 
 
 def relative(e: Tensor) -> Tensor:
@@ -129,9 +149,11 @@ def _triples(count: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _agreement(ax: Axes, teacher: Tensor, student: Tensor, *, top: float) -> None:
-    """The student's numbers over the teacher's: on the diagonal they agree, and a line shows how far off each is."""
-    ax.plot([0, top], [0, top], color=style.TEACHER, linewidth=1)
-    ax.vlines(teacher, teacher, student, color=style.DISTILLED, linewidth=1)
-    ax.plot(teacher, student, "o", color=style.DISTILLED)
+    """The student's numbers over the teacher's."""
+    diagonal, dots = ax.lines
+    diagonal.set_data([0, top], [0, top])
+    dots.set_data(teacher.numpy(), student.numpy())
+    ends = torch.stack([teacher.repeat(2, 1), torch.stack([teacher, student])])  # (x or y, end, pair)
+    ax.collections[0].set_segments(ends.permute(2, 1, 0).numpy())
     ticks = (0, top / 2, top)  # few: each costs a millisecond at every move
-    ax.set(aspect="equal", xlim=(0, top), ylim=(0, top), xticks=ticks, yticks=ticks)
+    ax.set(xlim=(0, top), ylim=(0, top), xticks=ticks, yticks=ticks)

@@ -47,7 +47,8 @@ widgets.Explorer(draw, {"level": ipywidgets.IntSlider(1, 0, 3, description="leve
 BOUND = 3000  # ms from key to picture: a shared machine may be busy; the figure measured is printed
 
 
-SETTLED = """() => window.seen.at(-1)?.[0] === 'picture' && performance.now() - window.seen.at(-1)[1] > 1000
+# The click that ends a drag may come after the last picture.
+SETTLED = """() => window.seen.some(([what]) => what === 'picture') && performance.now() - window.seen.at(-1)[1] > 1000
     && window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"""
 
 

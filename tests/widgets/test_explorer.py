@@ -27,12 +27,12 @@ def draw(level, colour):
     return plt.figure(figsize=(level, 1), facecolor=colour)
 
 
-def explorer(static=({"level": 1}, {"level": 2, "colour": "blue"}), draw=draw) -> Explorer:
+def explorer(static=({"level": 1}, {"level": 2, "colour": "blue"}), draw=draw, update=None) -> Explorer:
     controls = {
         "level": ipywidgets.IntSlider(1, min=1, max=4, description="How wide:"),
         "colour": ipywidgets.Dropdown(options=["red", "blue"], description="colour"),
     }
-    return Explorer(draw, controls, static=static)
+    return Explorer(draw, controls, static=static, update=update)
 
 
 def opened(png: bytes) -> np.ndarray:
@@ -46,6 +46,8 @@ def colour_at(pixels: np.ndarray, column: int) -> tuple[int, ...]:
     return tuple(pixels[pixels.shape[0] // 2, column].tolist())
 
 
+METHODS = [name for name in dir(widgets) if name.endswith("_widget")]
+MOVES = {"ofd": {"margin": [-0.3, 0.0, -2.0]}, "rkd": {"student": [[[0, 0], [1, 0.5], [0, 9], [1, 1]], [[1, 1]] * 4]}}
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
@@ -98,6 +100,38 @@ def test_error_in_the_first_picture_is_shown_too():
     assert "ZeroDivisionError" in shown.message.value
 
 
+def test_update_changes_the_last_picture_instead_of_drawing_it():
+    drawn, figures = [], []
+
+    def count(level, colour):
+        drawn.append(level)
+        return draw(level, colour)
+
+    def update(figure, level, colour):
+        if level == 3:
+            raise ValueError("not this one")
+        figures.append(figure)
+        figure.set(facecolor=colour, figwidth=level)
+
+    shown = explorer(draw=count, update=update)
+    shown.controls["level"].value = 2
+    shown.controls["colour"].value = "blue"
+    assert drawn == [1]
+    assert opened(shown.image.value).shape == (DPI, 2 * DPI, 3)
+    assert colour_at(opened(shown.image.value), 0) == BLUE
+    assert figures[0] is figures[1]
+    shown.controls["level"].value = 3
+    assert "not this one" in shown.message.value
+    shown.controls["level"].value = 4
+    assert drawn == [1, 4]  # what failed may be half changed: drawn anew
+    assert shown.message.value == ""
+    shown.panel()
+    assert drawn == [1, 4, 1, 2]
+    shown.controls["level"].value = 1
+    assert drawn == [1, 4, 1, 2]
+    assert plt.get_fignums() == []
+
+
 def test_panel_sets_the_settings_side_by_side():
     shown = explorer()
     shown.controls["level"].value, shown.controls["colour"].value = 4, "blue"  # moves the picture, not the panel
@@ -139,9 +173,6 @@ def test_a_static_setting_that_fails_leaves_the_widget_with_its_error():
     assert plt.get_fignums() == []
 
 
-METHODS = [name for name in dir(widgets) if name.endswith("_widget")]
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_every_widget_has_a_static_panel_in_the_house_style(name, monkeypatch):
     seen = []
@@ -153,6 +184,20 @@ def test_every_widget_has_a_static_panel_in_the_house_style(name, monkeypatch):
     )
     assert set(shown._repr_mimebundle_()) == {WIDGET, "image/png", "text/plain"}
     assert seen == ["bold"] * len(shown.static)
+    assert (shown.update is not None) == (name.removesuffix("_widget") in MOVES)  # compared with drawing anew, below
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_a_changed_picture_is_the_one_drawn_anew(name):
+    shown = getattr(widgets, f"{name}_widget")()
+    for control, values in MOVES[name].items():
+        for value in values:
+            shown.controls[control].value = value
+            changed, shown.update, update = shown.image.value, None, shown.update
+            shown.redraw()
+            assert shown.image.value == changed
+            shown.update = update
+            assert shown.message.value == ""
 
 
 def test_exported_html_holds_the_panel():

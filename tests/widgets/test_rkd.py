@@ -44,6 +44,14 @@ def test_distances_and_angles_stand_over_the_teachers():
     assert y[list(np.round(x)).index(90)] == pytest.approx(45)
 
 
+def test_letters_stand_at_the_corners_of_the_polygons():
+    shapes = rkd.draw(TRIANGLE, BENT).axes[0]
+    corners = torch.cat([rkd.relative(torch.tensor(points)) for points in (TRIANGLE, BENT)])
+    assert [text.get_text() for text in shapes.texts] == list("ABCABC")
+    assert np.allclose([text.get_position() for text in shapes.texts], corners)
+    assert np.allclose(np.concatenate([polygon.get_xy()[:3] for polygon in shapes.patches]), corners)
+
+
 def test_far_points_stay_in_the_picture():
     far = [[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [0.1, 0.1], [0.05, 0.05], [9.0, 9.0]]
     shapes, distances, _ = rkd.draw(far[::-1], far).axes
