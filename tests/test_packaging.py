@@ -2,6 +2,8 @@
 
 import copy
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -33,6 +35,15 @@ def drift(project: dict, environment: dict) -> dict[str, tuple]:
     """Packages whose bounds differ: {name: (pyproject's, environment's)}; None where one does not list it."""
     pip, conda = pip_floors(project), conda_floors(environment)
     return {n: (pip.get(n), conda.get(n)) for n in pip | conda if pip.get(n) != conda.get(n)}
+
+
+def test_import_leaves_out_what_takes_seconds_to_load_and_few_need():
+    """torchvision brings torch.compile along: a third of the time until a learner sees anything."""
+    code = (
+        "import sys, kd_teach; print(sorted({'torchvision', 'torch._dynamo', 'scipy', 'sklearn'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_environment_has_the_bounds_of_pyproject():

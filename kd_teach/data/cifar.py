@@ -4,30 +4,33 @@ Two layouts are looked for under each data folder:
     cifar-10-batches-py/, cifar-100-python/      what torchvision downloads, checks and unpacks
     cifar10/{train,test}/<class>/*.jpg|png       see folder.py; the alphabetical classes are torchvision's
 The layouts list the images in different orders, so the same seed chooses different subsets from them.
+
+torchvision is imported where it is used: it brings torch.compile along, which takes longer to load than torch itself.
 """
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torchvision import datasets
-from torchvision.datasets.utils import check_integrity
 
 from kd_teach.data.folder import read_folder
 from kd_teach.data.types import Parts, Split
 from kd_teach.errors import DamagedFileError
 
+if TYPE_CHECKING:
+    from torchvision import datasets
+
 
 class Cifar(NamedTuple):
-    torchvision: type[datasets.CIFAR10]
+    dataset: str  # the name of its class in torchvision.datasets
     mean: tuple[float, float, float]  # of all 50,000 training images, as published everywhere
     std: tuple[float, float, float]
 
 
 CIFAR = {
-    "cifar10": Cifar(datasets.CIFAR10, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "cifar100": Cifar(datasets.CIFAR100, (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
+    "cifar10": Cifar("CIFAR10", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
+    "cifar100": Cifar("CIFAR100", (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
 }
 
 
@@ -48,7 +51,9 @@ def read_cifar(name: str, *, root: str | Path | None = None, download: bool = Fa
     Raises FileNotFoundError when the data is not there, RuntimeError when it is incomplete or damaged, and
     ConnectionError when a download fails: each says what to do.
     """
-    dataset, roots = CIFAR[name].torchvision, data_roots(root)
+    from torchvision import datasets
+
+    dataset, roots = getattr(datasets, CIFAR[name].dataset), data_roots(root)
     for folder in roots:
         if (folder / dataset.base_folder).exists():
             return _read_torchvision(dataset, folder, download)
@@ -65,7 +70,9 @@ def read_cifar(name: str, *, root: str | Path | None = None, download: bool = Fa
     return _read_torchvision(dataset, roots[-1], download)  # into the checkout, where there is one
 
 
-def _read_torchvision(dataset: type[datasets.CIFAR10], root: Path, download: bool) -> Parts:
+def _read_torchvision(dataset: "type[datasets.CIFAR10]", root: Path, download: bool) -> Parts:
+    from torchvision.datasets.utils import check_integrity
+
     archive = root / dataset.filename
     if not (root / dataset.base_folder).exists() and check_integrity(archive, dataset.tgz_md5):
         download = True  # the archive is whole: torchvision only unpacks it
@@ -82,8 +89,10 @@ def _read_torchvision(dataset: type[datasets.CIFAR10], root: Path, download: boo
     return _split(train), _split(test), tuple(train.classes)
 
 
-def _damage(dataset: type[datasets.CIFAR10], root: Path) -> str:
+def _damage(dataset: "type[datasets.CIFAR10]", root: Path) -> str:
     """Which file is to blame, when torchvision refuses what it finds."""
+    from torchvision.datasets.utils import check_integrity
+
     folder = root / dataset.base_folder
     if not folder.exists():
         return f"{root / dataset.filename} is a half-finished or damaged download (its checksum is wrong)"
@@ -93,6 +102,6 @@ def _damage(dataset: type[datasets.CIFAR10], root: Path) -> str:
     return f"{folder} is incomplete or damaged: {', '.join(found)}"
 
 
-def _split(dataset: datasets.CIFAR10) -> Split:
+def _split(dataset: "datasets.CIFAR10") -> Split:
     images = torch.from_numpy(dataset.data).permute(0, 3, 1, 2)  # a channels_last view of (N, H, W, 3)
     return Split(images, torch.tensor(dataset.targets))

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
 
 from kd_teach.data.cache import cached
 from kd_teach.data.types import Parts, Split
@@ -99,6 +98,8 @@ def _decode_all(train: list[ImageFile], test: list[ImageFile]) -> dict[str, Tens
 
 def _decode(path: str) -> Tensor | str:
     """The image as (3, H, W) uint8, or why it cannot be read: one bad file must not hide the others."""
+    from torchvision.io import ImageReadMode, decode_image  # slow to load: see cifar.py
+
     try:
         image = decode_image(torch.from_numpy(np.fromfile(path, np.uint8)), ImageReadMode.RGB)
     except (OSError, RuntimeError) as problem:

@@ -14,7 +14,6 @@ import operator
 from collections.abc import Sequence
 
 from torch import Tensor, fx, nn
-from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from kd_teach.features import Features
 from kd_teach.models._graph import find_node, input_of_last_linear, norm_of, upstream, work_out_of_place
@@ -46,6 +45,9 @@ def tapped(
         ValueError: a name is not in the graph (the message has the nearest ones), there is not one preact per
             stage, or the embedding has no default. Wrong shapes show in the first forward pass.
     """
+    # Imported here, for it takes longer to load than torch itself.
+    from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
     if isinstance(stages, str) or not stages:
         raise ValueError(f"stages must be a list of node names such as ['layer1', 'layer2'], not {stages!r}.")
     preacts = stages if preacts is None else preacts

@@ -56,7 +56,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         url = f"http://127.0.0.1:{server.server_port}/{path.name}"
         facts = {"train_list": train, "test_list": test, "meta": meta, "tgz_md5": md5(path), "url": url}
         small = type("SmallCIFAR10", (datasets.CIFAR10,), facts)
-        monkeypatch.setitem(CIFAR, "cifar10", CIFAR["cifar10"]._replace(torchvision=small))
+        monkeypatch.setattr(datasets, CIFAR["cifar10"].dataset, small)
         yield path
         server.shutdown()
 
