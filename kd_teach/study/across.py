@@ -23,7 +23,7 @@ QUESTIONS = {  # block -> question, in the order in which they are shown; data/s
     "with_kd": Question("added to KD, over KD", "kd"),
     "wrn": Question("under wrn_16_2"),
     "shapes10": Question("on shapes10"),
-    "full_data": Question("48,000 images, 12 epochs"),
+    "full_data": Question("48,000 images"),
 }
 
 
