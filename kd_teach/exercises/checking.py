@@ -7,6 +7,7 @@ what that mistake does, on all cases. Nothing is compared as text, so any right 
 
 import inspect
 import linecache
+import textwrap
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
@@ -120,7 +121,8 @@ def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
 def check_value(question: Question, mine: Any) -> Verdict:
     """Check a submitted value."""
     if mine is None or mine is ...:
-        return Verdict(question.name, "not attempted", _not_attempted(question.name))
+        asked = textwrap.fill(question.prompt, 100, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        return Verdict(question.name, "not attempted", f"{_not_attempted(question.name)}\n{asked}")
     right = question.answer()
     if _equal(mine, right, question.rtol):
         return Verdict(question.name, "correct", "correct.")

@@ -179,6 +179,15 @@ def test_values(mine, kind):
     assert check_value(QUESTION, mine).kind == kind
 
 
+def test_what_is_not_attempted_is_asked_in_full():
+    """The text above it in a notebook is short, and often does not say in which form the answer is expected."""
+    long = Question(**{**vars(QUESTION), "prompt": "Which of these words, and why? " * 8 + "A set of words."})
+    first, *asked = repr(check_value(long, None)).splitlines()
+    assert first == '○ toy.half: not attempted yet. Stuck? hint("toy.half") gives a step.'
+    assert " ".join(line.strip() for line in asked) == long.prompt
+    assert all(line.startswith("  ") and len(line) <= 100 for line in asked) and len(asked) > 1
+
+
 def test_words_and_sets():
     word = Question(**{**vars(QUESTION), "answer": lambda: "cat", "wrong": {"It barks.": "dog"}})
     assert check_value(word, " Cat").passed and check_value(word, "dog").message == "not so. It barks."
