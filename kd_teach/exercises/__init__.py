@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from kd_teach.errors import unknown
-from kd_teach.exercises.checking import Verdict, check_function, check_value
+from kd_teach.exercises.checking import Verdict, check_function, check_value, wrapped
 from kd_teach.exercises.exercise import Exercise, Question
 from kd_teach.methods import METHODS
 
@@ -66,7 +66,7 @@ def hint(name: str) -> Text:
     given = _hints_given.get(name, 0) % len(steps)
     _hints_given[name] = given + 1
     last = f' After this only solution("{name}") is left.' if given + 1 == len(steps) else ""
-    return Text(f"Step {given + 1} of {len(steps)}: {steps[given]}{last}")
+    return Text(wrapped(f"Step {given + 1} of {len(steps)}: {steps[given]}{last}"))
 
 
 def solution(name: str) -> Text:

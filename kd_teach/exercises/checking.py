@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
 
     def __repr__(self) -> str:
         mark = {"correct": "✓", "not attempted": "○"}.get(self.kind, "✗")
-        return f"{mark} {self.exercise}: {self.message}"
+        return wrapped(f"{mark} {self.exercise}: {self.message}")
 
     __str__ = __repr__
 
@@ -121,8 +121,7 @@ def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
 def check_value(question: Question, mine: Any) -> Verdict:
     """Check a submitted value."""
     if mine is None or mine is ...:
-        asked = textwrap.fill(question.prompt, 100, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-        return Verdict(question.name, "not attempted", f"{_not_attempted(question.name)}\n{asked}")
+        return Verdict(question.name, "not attempted", f"{_not_attempted(question.name)}\n  {question.prompt}")
     right = question.answer()
     if _equal(mine, right, question.rtol):
         return Verdict(question.name, "correct", "correct.")
@@ -213,6 +212,12 @@ def _misfit(mine: Any, expected: Any) -> str | None:
         return None
     fits = (_is_number(mine) and _is_number(expected)) or type(mine) is type(expected)
     return None if fits else f"yours returns {_form(mine)}; expected {_form(expected)}."
+
+
+def wrapped(text: str) -> str:
+    """The text in lines that fit a notebook's output, which would break longer ones in the middle of a word."""
+    wrap = textwrap.TextWrapper(95, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(map(wrap.fill, text.splitlines()))
 
 
 def _not_attempted(name: str) -> str:

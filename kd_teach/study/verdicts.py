@@ -1,4 +1,4 @@
-"""One method against one baseline, in a line or two for a notebook."""
+"""One method against one baseline, in a few lines for a notebook."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Verdict:
         return (
             f"{claim}: {r['difference']:+.2f} points, 95 % interval {r['low']:+.2f} to {r['high']:+.2f}; "
             f"{r['n']} paired seeds{left_out}, p = {r['p_holm']:.2g} (Holm, {self.family} compared).\n"
-            f"{self.setting} Effects from {r['detectable']:.2f} points are found with 80 % probability."
+            f"{self.setting}\nEffects from {r['detectable']:.2f} points are found with 80 % probability."
         )
 
 

@@ -211,7 +211,7 @@ def test_verdict_in_words():
     assert text.startswith(
         "kd BEATS alone: +4.00 points, 95 % interval +1.52 to +6.48; 3 paired seeds, p = 0.04 (Holm, 2"
     )
-    assert "small under big, tiny, 100 images, 2 epochs." in text and text.count("\n") == 1
+    assert "small under big, tiny, 100 images, 2 epochs." in text and text.count("\n") == 2
     assert str(verdict(STUDY, "at")).startswith("at against alone: CANNOT TELL: +0.67 points")
     assert str(verdict(STUDY, "alone", "kd")).startswith("alone LOSES to kd: -4.00")
 
