@@ -24,6 +24,7 @@ QUESTIONS = {  # block -> question, in the order in which they are shown; data/s
     "wrn": Question("under wrn_16_2"),
     "shapes10": Question("on shapes10"),
     "full_data": Question("48,000 images"),
+    "fresh_seeds": Question("ten fresh seeds"),
 }
 
 

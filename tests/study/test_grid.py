@@ -157,16 +157,17 @@ def test_shipped_studies_are_what_they_say(name, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "epochs", "samples", "seeds", "methods"),
     [
-        ("kd_lesson", 12, 10_000, 5, {"alone", "kd"}),
-        ("full_data", 6, None, 3, {"alone", "kd", "at", "vid", "crd", "ofd"}),
+        ("kd_lesson", 12, 10_000, range(5), {"alone", "kd"}),
+        ("fresh_seeds", 6, 10_000, range(5, 15), {"alone", "rkd"}),  # the lesson has seeds 0 to 4
+        ("full_data", 6, None, range(3), {"alone", "kd", "at", "vid", "crd", "ofd"}),
     ],
 )
 def test_longer_and_larger_studies_are_what_they_say(name, epochs, samples, seeds, methods, monkeypatch):
     monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
     cells = load_study(name).cells
     assert {(cell.epochs, cell.samples, cell.val) for cell in cells} == {(epochs, samples, 2000)}
-    assert {cell.method for cell in cells} == methods and {cell.seed for cell in cells} == set(range(seeds))
-    assert len(cells) == len(methods) * seeds
+    assert {cell.method for cell in cells} == methods and {cell.seed for cell in cells} == set(seeds)
+    assert len(cells) == len(methods) * len(seeds)
 
 
 def test_tiny_grid_is_a_grid(world):
