@@ -50,32 +50,47 @@ def fsp_widget(
         "shuffle": ipywidgets.Checkbox(False, description="shuffle the pixels of all maps alike", **wide),
     }
     static = [{"shuffle": False}, {"shuffle": True}]
-    return Explorer(partial(draw, pooled, [name for name, _ in options]), controls, static=static)
+    shown = pooled, [name for name, _ in options]
+    return Explorer(partial(draw, *shown), controls, static=static, update=partial(fill, *shown))
 
 
 def draw(pairs: Sequence[tuple[Pair, Pair]], names: Sequence[str], pair: int, shuffle: bool) -> Figure:
     """One channel before and after the step, the mean matrices of both networks, their difference, and the loss."""
+    figure = plt.figure(figsize=(8, 2.9))  # fixed places: to find them anew doubles a redraw
+    panels = [figure.add_axes((left, 0.16, 0.228, 0.61)) for left in (0.008, 0.291, 0.529, 0.767)]
+    panels[0].imshow([[0]], cmap="gray")
+    panels[0].set(xticks=[], yticks=[])
+    panels[0].set_title("a picture in the\nteacher's first map", fontsize=10)
+    colours = style.TEACHER, style.DISTILLED, style.INK
+    titles = "teacher's\nmatrix", "student's\nmatrix", "difference\n(white = none)"
+    for ax, title, colour in zip(panels[1:], titles, colours, strict=True):
+        plots.flow_matrix(torch.zeros(1, 1), limit=1, bar=False, ax=ax)
+        ax.set_title(title, color=colour, fontsize=10)
+        ax.set(xlabel="channel, 2nd map", ylabel="channel, 1st map")
+    for ax in panels[2:]:  # the rows of panels[1]: each tick costs a millisecond at every redraw
+        ax.set(yticks=[], ylabel="")
+    fill(pairs, names, figure, pair, shuffle)
+    return figure
+
+
+def fill(pairs: Sequence[tuple[Pair, Pair]], names: Sequence[str], figure: Figure, pair: int, shuffle: bool) -> None:
+    """Put the numbers of this pair of layers into the four panels, and the loss above them."""
     teacher, student = pairs[pair]
     if shuffle:
         teacher, student = shuffled(teacher), shuffled(student)
     g_t, g_s = (fsp_matrix(*maps).mean(dim=0) for maps in (teacher, student))
     limit = max(g.abs().max().item() for g in (g_t, g_s, g_s - g_t)) or 1.0
-    figure, panels = plt.subplots(1, 4, figsize=(8, 2.9), layout="constrained")
-    panels[0].imshow(teacher[0][0].mean(dim=0).numpy(), cmap="gray")
-    panels[0].set(xticks=[], yticks=[])
-    panels[0].set_title("a picture in the\nteacher's first map", fontsize=10)
-    colours = style.TEACHER, style.DISTILLED, style.INK
-    titles = "teacher's\nmatrix", "student's\nmatrix", "difference\n(white = none)"
-    for ax, matrix, title, colour in zip(panels[1:], (g_t, g_s, g_s - g_t), titles, colours, strict=True):
-        plots.flow_matrix(matrix, limit=limit, bar=False, ax=ax)
-        ax.set_title(title, color=colour, fontsize=10)
-        ax.set(xlabel="channel, 2nd map", ylabel="channel, 1st map")
-    for ax in panels[2:]:  # the rows of panels[1]: each tick costs a millisecond at every redraw
-        ax.set(yticks=[], ylabel="")
-    loss = FSPLoss()(student, teacher).item()
+    picture, *matrices = (ax.images[0] for ax in figure.axes)
+    for image, values in zip((picture, *matrices), (teacher[0][0].mean(dim=0), g_t, g_s, g_s - g_t), strict=True):
+        image.set_data(values.numpy())
+        rows, columns = values.shape
+        image.set_extent((-0.5, columns - 0.5, rows - 0.5, -0.5))
+    picture.autoscale()
+    for image in matrices:
+        image.set_clim(-limit, limit)
     state = "shuffled" if shuffle else "in place"
-    figure.suptitle(f"{names[pair]}, pixels {state}: loss = {loss:.4g}", fontweight="bold", fontsize=11)
-    return figure
+    title = f"{names[pair]}, pixels {state}: loss = {FSPLoss()(student, teacher).item():.4g}"
+    figure.suptitle(title, fontweight="bold", fontsize=11)
 
 
 def shuffled(maps: Pair) -> Pair:

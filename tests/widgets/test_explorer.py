@@ -47,7 +47,11 @@ def colour_at(pixels: np.ndarray, column: int) -> tuple[int, ...]:
 
 
 METHODS = [name for name in dir(widgets) if name.endswith("_widget")]
-MOVES = {"ofd": {"margin": [-0.3, 0.0, -2.0]}, "rkd": {"student": [[[0, 0], [1, 0.5], [0, 9], [1, 1]], [[1, 1]] * 4]}}
+MOVES = {
+    "fsp": {"pair": [1, 0], "shuffle": [True]},
+    "ofd": {"margin": [-0.3, 0.0, -2.0]},
+    "rkd": {"student": [[[0, 0], [1, 0.5], [0, 9], [1, 1]], [[1, 1]] * 4]},
+}
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
