@@ -37,7 +37,7 @@ def test_four_cells_give_the_serial_table(world, cluster, tmp_path):
 
 @pytest.mark.system
 def test_a_dead_worker_costs_a_retry_and_not_the_study(world, cluster, tmp_path):
-    study = make_study(grid(world, methods=["alone", "kd"], seeds=2, budgets=[{"val": 6, "epochs": 25}]))
+    study = make_study(grid(world, methods=["alone", "kd"], seeds=2, budgets=[{"val": 6, "epochs": 15}]))
     killed = []
 
     def kill_one_at_work():

@@ -72,7 +72,7 @@ def test_every_student_takes_a_step():
 @pytest.mark.system
 @pytest.mark.parametrize("pair", PAIRS)
 def test_every_student_of_every_pair_takes_a_step_with_the_real_networks(pair):
-    trials = list(dry_run(load_paper(pair), device="cpu", batch_size=8))
+    trials = list(dry_run(load_paper(pair), device="cpu", batch_size=4))
     assert [trial.method for trial in trials] == ["alone", *list_methods()]
     assert all(math.isfinite(trial.loss) for trial in trials)
 

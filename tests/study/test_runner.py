@@ -68,7 +68,7 @@ def test_a_study_killed_mid_grid_ends_with_the_same_table(world, tmp_path):
     path, out, runs = tmp_path / "grid.toml", tmp_path / "t.csv", tmp_path / "runs"
     path.write_text(
         f'name = "tiny"\ndata = {json.dumps(world["data"])}\npairs = {pairs}\nmethods = ["alone", "kd", "at"]\n'
-        'budgets = [{ val = 6, epochs = 25 }]\nsettings = { batch_size = 6, device = "cpu" }\n'
+        'budgets = [{ val = 6, epochs = 15 }]\nsettings = { batch_size = 6, device = "cpu" }\n'
     )
     command = [sys.executable, "-m", "kd_teach.cli", "study", path, "--out", out, "--runs", runs, "--threads", 1]
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
