@@ -88,7 +88,7 @@ def test_lists():
         (("distill", "--teacher", "cifar10/resnet20", "--samples", "640", "--out", "y"), "learnt airplane, automobile"),
     ],
 )
-def test_a_mistake_ends_in_one_line(arguments, says, tmp_path, monkeypatch):
+def test_a_mistake_ends_in_one_line(arguments, says, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KD_TEACH_DATA", str(tmp_path))
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half a download")
     monkeypatch.chdir(tmp_path)
@@ -98,6 +98,7 @@ def test_a_mistake_ends_in_one_line(arguments, says, tmp_path, monkeypatch):
     assert end.value.code.startswith("kd-teach: ") and says in end.value.code  # Python prints it and exits with 1
     assert len(end.value.code.splitlines()) == 1
     assert end.value.__suppress_context__  # no traceback of what led to it
+    assert capsys.readouterr().err == ""  # and nothing before it
 
 
 def test_weights_do_not_depend_on_the_way_they_were_asked_for(folder, tmp_path):

@@ -57,7 +57,7 @@ def fsp_widget(
 def draw(pairs: Sequence[tuple[Pair, Pair]], names: Sequence[str], pair: int, shuffle: bool) -> Figure:
     """One channel before and after the step, the mean matrices of both networks, their difference, and the loss."""
     figure = plt.figure(figsize=(8, 2.9))  # fixed places: to find them anew doubles a redraw
-    panels = [figure.add_axes((left, 0.16, 0.228, 0.61)) for left in (0.008, 0.291, 0.529, 0.767)]
+    panels = [figure.add_axes((left, 0.16, 0.222, 0.61)) for left in (0.005, 0.298, 0.533, 0.768)]
     panels[0].imshow([[0]], cmap="gray")
     panels[0].set(xticks=[], yticks=[])
     panels[0].set_title("a picture in the\nteacher's first map", fontsize=10)
