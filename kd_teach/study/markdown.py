@@ -59,14 +59,14 @@ def across_section(gains: pd.DataFrame) -> list[str]:
     return [
         "### Does it last?",
         "",
-        "The same in other settings: the mean difference in points of test accuracy from the student alone (beside KD: "
-        "from KD), and the verdict, corrected within its column. In brackets: paired seeds. Last row: Spearman's rank "
-        "correlation, 1 for the same order. Weights are those of the lesson, tuned under cifar10/resnet20 on "
-        "its 10,000 images, except where the column says that they are the published ones, and for FSP under wrn_16_2: "
+        "The same in other settings: the mean difference in points of test accuracy from the student alone (beside "
+        "KD: from KD), and the verdict, corrected within its column. In brackets: paired seeds. Last row: Spearman's "
+        "rank correlation, 1 for the same order. Weights are those of the lesson, tuned under cifar10/resnet20 on its "
+        "10,000 images, except where the column says that they are the published ones, and for FSP under wrn_16_2: "
         "that is its adapter variant at its own weight. The published weights ran on a GPU (float32 with TF32), all "
-        "others on a CPU (bfloat16); `kd`, `ft`, `nst` and `ofd` have one weight in both, so how far their first two columns "
-        "differ is the machine's doing, and chance's. On shapes10 six epochs end where the curve still climbs: that column tells "
-        "who learns sooner.",
+        "others on a CPU (bfloat16); `kd`, `ft`, `nst` and `ofd` have one weight in both, so how far their first two "
+        "columns differ is the machine's doing, and chance's. On shapes10 six epochs end where the curve still "
+        "climbs: that column tells who learns sooner.",
         "",
         *("| " + " | ".join(row) + " |" for row in rows),
     ]
