@@ -163,7 +163,7 @@ def gradient_by_layer(
             if size == 0:
                 ax.text(place, low, "0", ha="center", va="bottom", fontsize=8, color=colour, weight="bold")
     ax.set_xticks(range(len(layers)), layers)
-    ax.set(yscale="log", ylim=(low, high), ylabel="norm of the gradient")
+    ax.set(xlim=(-0.6, len(layers) - 0.4), yscale="log", ylim=(low, high), ylabel="norm of the gradient")
     ax.set_title("How hard each term pulls at each layer")
     ax.grid(True, axis="y")
     ax.legend()

@@ -95,26 +95,35 @@ def neighbour_bars(
     return ax
 
 
-def neighbour_card(probabilities: Mapping[str, Numbers], query: int, images: Numbers, **options) -> Figure:
+def neighbour_card(
+    probabilities: Mapping[str, Numbers],
+    query: int,
+    images: Numbers,
+    *,
+    axes: tuple[Axes, Axes] | None = None,
+    **options,
+) -> Figure:
     """The query's picture beside its neighbours, 8 x 3.5 inches.
 
     Args:
         probabilities, query, images, options: as for `neighbour_bars`, all but `ax`.
+        axes: where to draw the bars, and the picture; None makes a figure.
 
     Raises:
         ValueError: as for `neighbour_bars`.
     """
-    bars = neighbour_bars(probabilities, query, images=images, **options)
-    figure = bars.figure
-    left, right = figure.add_gridspec(1, 2, width_ratios=(1, 4.6))
-    bars.set_subplotspec(right)
-    picture = figure.add_subplot(left)
+    bars, picture = axes or (None, None)
+    bars = neighbour_bars(probabilities, query, images=images, **options, ax=bars)
+    if picture is None:
+        left, right = bars.figure.add_gridspec(1, 2, width_ratios=(1, 4.6))
+        bars.set_subplotspec(right)
+        picture = bars.figure.add_subplot(left)
     picture.imshow(to_array(images, "images", "(N, 3, H, W)")[query].transpose(1, 2, 0), interpolation="nearest")
     labels = options.get("labels")
     named = "" if labels is None else f"\n{_name(query, labels, options.get('classes'))}"
     picture.set_title(f"Sample {query}{named}", loc="center")
     picture.axis("off")
-    return figure
+    return bars.figure
 
 
 def _pictures(ax: Axes, places: np.ndarray, images: np.ndarray) -> None:

@@ -95,8 +95,7 @@ def kernel_blocks(
     means = block_means(matrix, split)
     matrix = to_array(matrix, "matrix", "(C, C)")
     ax = style.axes(ax, figsize=(5.4, 4.6))
-    limits = min(0, matrix.min()), max(matrix.max(), 1e-12)
-    heat = _draw_blocks(ax, matrix, means, split, names, limits)
+    heat = _draw_blocks(ax, matrix, means, split, names, similarity_limits(matrix))
     ax.set_title(mmd_title(means))
     ax.figure.colorbar(heat, ax=ax, label="similarity", shrink=0.8)
     return ax
@@ -118,7 +117,7 @@ def kernels_report(
         raise ValueError("No matrices to draw; pass at least one: {'polynomial': kernel_matrix(f_t, f_s)}.")
     means = {kernel: block_means(matrix, split) for kernel, matrix in matrices.items()}  # also checks them
     values = {kernel: to_array(matrix, kernel, "(C, C)") for kernel, matrix in matrices.items()}
-    limits = min(0, *(v.min() for v in values.values())), max(1e-12, *(v.max() for v in values.values()))
+    limits = similarity_limits(*values.values())
     width = max(2.75 * len(matrices) + 0.75, 5.9)  # of which the title needs the least
     figure, panels = plt.subplots(1, len(matrices), figsize=(width, 3.4), layout="compressed", squeeze=False)
     for ax, (kernel, matrix) in zip(panels[0], values.items(), strict=True):
@@ -129,6 +128,11 @@ def kernels_report(
         "The less the mixed blocks differ from the others, the smaller MMD²", x=0.01, ha="left", size=11, weight="bold"
     )
     return figure
+
+
+def similarity_limits(*matrices: Numbers) -> tuple[float, float]:
+    """Where the colours of similarities begin (at the least, or 0 if that is positive) and end (at the largest)."""
+    return min(0.0, *(float(m.min()) for m in matrices)), max(1e-12, *(float(m.max()) for m in matrices))
 
 
 def mmd_title(means: np.ndarray) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 from kd_teach.plots import style
 from kd_teach.plots.boundaries import activation_boundaries, side_loss
 from kd_teach.toy2d import Fan, boundary_cost, disc_and_ring, train_student, train_teacher
-from kd_teach.widgets.explorer import Explorer
+from kd_teach.widgets.explorer import Explorer, emptied
 
 DOTS = 60  # on the hinge
 
@@ -56,8 +56,8 @@ def ab_widget(
         "margin": ipywidgets.SelectionSlider(options=margins, value=middle, description="margin µ", **wide),
         "step": ipywidgets.SelectionSlider(options=steps, value=steps[0], description="training step", **wide),
     }
-    draw = partial(draw_fan, teacher, students, points, labels)
-    return Explorer(draw, controls, static=[{"step": steps[0]}, {"step": steps[-1]}])
+    draw, update = (partial(function, teacher, students, points, labels) for function in (draw_fan, fill))
+    return Explorer(draw, controls, static=[{"step": steps[0]}, {"step": steps[-1]}], update=update)
 
 
 def draw_fan(
@@ -69,12 +69,27 @@ def draw_fan(
     step: int,
 ) -> Figure:
     """Left the hinge with dots for some (point, neuron) pairs that should fire, right the two fans."""
+    figure = plt.figure(figsize=(8, 3.5))
+    for place in ((0.06, 0.14, 0.48, 0.77), (0.58, 0.03, 0.41, 0.88)):  # fixed: to find them anew doubles a redraw
+        figure.add_axes(place)
+    fill(teacher, students, points, labels, figure, margin, step)
+    return figure
+
+
+def fill(
+    teacher: Fan,
+    students: Mapping[float, Mapping[int, Fan]],
+    points: Tensor,
+    labels: Tensor,
+    figure: Figure,
+    margin: float,
+    step: int,
+) -> None:
+    """Draw this student's neurons and its fan into the two panels."""
+    left, right = map(emptied, figure.axes)
     student = students[margin][step]
     t, s = teacher.preacts(points), student.preacts(points)  # (N, neurons)
     cost = boundary_cost(s, t, margin=margin)
-    figure = plt.figure(figsize=(8, 3.5))
-    left = figure.add_axes((0.06, 0.14, 0.48, 0.77))  # fixed places: to find them anew doubles a redraw
-    right = figure.add_axes((0.58, 0.03, 0.41, 0.88))
     x = torch.linspace(-3, 3, 121)
     side_loss(x, boundary_cost(x, torch.ones_like(x), margin=margin), fires=True, margin=margin, ax=left)
     some = (t > 0).nonzero()[:: max(1, int((t > 0).sum()) // DOTS)].unbind(1)
@@ -84,4 +99,3 @@ def draw_fan(
     left.set_title(f"Loss per point, all neurons: {cost.sum().item() / len(points):.2f}")
     right.set_title(f"{100 * student.agreement(teacher, points):.1f} % on the teacher's side")
     right.set(xlabel="", ylabel="")
-    return figure

@@ -12,7 +12,7 @@ from torch import Tensor
 from kd_teach import plots
 from kd_teach.methods.cc import KERNELS, correlation_matrix
 from kd_teach.widgets import _examples
-from kd_teach.widgets.explorer import Explorer
+from kd_teach.widgets.explorer import Explorer, emptied
 
 GRID = torch.linspace(-1, 1, 101)
 
@@ -40,21 +40,28 @@ def cc_widget(e: Tensor | None = None, labels: Tensor | None = None, classes: Se
         "order": ipywidgets.IntSlider(2, min=1, max=10, description="order: last power of the series", **wide),
     }
     static = [{}, {"gamma": 2.0}, {"gamma": 2.0, "order": 8}]
-    return Explorer(
-        partial(draw, e, correlation_matrix(e, kernel="bilinear"), labels, classes), controls, static=static
-    )
+    start = partial(draw, e, correlation_matrix(e, kernel="bilinear"), labels, classes)
+    return Explorer(start, controls, static=static, update=partial(fill, e, labels, classes))
 
 
 def draw(e: Tensor, cosines: Tensor, labels, classes, gamma: float, order: int) -> Figure:
     """Left both kernels over the cosine, right the Taylor kernel's matrix; their largest gap in the title."""
     # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
     margins = {"left": 0.08, "right": 0.98, "bottom": 0.15, "top": 0.91, "wspace": 0.06}
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), width_ratios=(1.3, 1), gridspec_kw=margins)
+    figure, (left, _) = plt.subplots(1, 2, figsize=(8, 3.4), width_ratios=(1.3, 1), gridspec_kw=margins)
+    plots.kernel_curves({"cosine": GRID}, GRID, cosines=cosines, ax=left)  # the grey bars stay, the curve does not
+    fill(e, labels, classes, figure, gamma, order)
+    return figure
+
+
+def fill(e: Tensor, labels, classes, figure: Figure, gamma: float, order: int) -> None:
+    """Draw the curves and the matrix of this sharpness and order into the two panels."""
+    left, right = map(emptied, figure.axes[:2])
     curves = {
         "exact RBF": KERNELS["rbf"](GRID, gamma, order),
         f"Taylor, order {order}": KERNELS["rbf_taylor"](GRID, gamma, order),
     }
-    plots.kernel_curves(curves, GRID, cosines=cosines, ax=left)
+    plots.kernel_curves(curves, GRID, ax=left)
     left.set(ylim=(min(-0.05, *(c.min().item() for c in curves.values())), 1.05), xticks=(-1, 0, 1), yticks=(0, 0.5, 1))
     left.set(xlabel="cosine (grey: how often in this batch)")
     exact, taylor = (correlation_matrix(e, kernel=k, gamma=gamma, order=order) for k in ("rbf", "rbf_taylor"))
@@ -62,4 +69,3 @@ def draw(e: Tensor, cosines: Tensor, labels, classes, gamma: float, order: int) 
     plots.similarity_matrix(taylor, labels, classes, limits=(0, 1), colour_label=None, ax=right)
     right.set(xticks=[], yticks=[])
     right.set_title("Taylor kernel, dark 0, bright 1")
-    return figure

@@ -15,7 +15,7 @@ from kd_teach.inspection import Pull, compare_gradients
 from kd_teach.models import create_model
 from kd_teach.plots import style
 from kd_teach.teachers import load_teacher
-from kd_teach.widgets.explorer import Explorer
+from kd_teach.widgets.explorer import Explorer, emptied
 
 # Fixed places and few ticks: a layout engine would measure every text, which takes longer than drawing it.
 PLACES = {"width_ratios": (2, 1), "left": 0.08, "right": 0.98, "bottom": 0.14, "top": 0.91, "wspace": 0.32}
@@ -41,14 +41,22 @@ def compare_widget(pulls: Mapping[str, Pull] | None = None) -> Explorer:
         "times": ipywidgets.FloatLogSlider(1.0, min=-2, max=2, step=0.1, description="× its own weight", **wide),
     }
     telling = [method for method in ("kd", "fitnet", "rkd") if method in pulls] or list(pulls)[:1]
-    return Explorer(partial(draw_pull, pulls=pulls), controls, static=[{"method": method} for method in telling])
+    draw, update = (partial(function, pulls=pulls) for function in (draw_pull, fill))
+    return Explorer(draw, controls, static=[{"method": method} for method in telling], update=update)
 
 
 def draw_pull(method: str, times: float, *, pulls: Mapping[str, Pull]) -> Figure:
     """Gradient norms of cross-entropy and of the weighted method at each layer, and the cosine between the two."""
+    figure = plt.subplots(1, 2, figsize=(8, 3.4), gridspec_kw=PLACES)[0]
+    fill(figure, method, times, pulls=pulls)
+    return figure
+
+
+def fill(figure: Figure, method: str, times: float, *, pulls: Mapping[str, Pull]) -> None:
+    """Draw the bars of this method and weight into the two panels."""
+    left, right = map(emptied, figure.axes)
     pull = pulls[method]
     weight = times * pull.weight
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), gridspec_kw=PLACES)
     low, high = _limits(pulls)
     norms = {"cross-entropy": pull.layers["task"], f"{method}, weight {weight:.3g}": weight * pull.layers["distil"]}
     plots.gradient_by_layer(norms, colours=(style.OTHERS[5], style.TEACHER), limits=(low, high), ax=left)
@@ -60,7 +68,6 @@ def draw_pull(method: str, times: float, *, pulls: Mapping[str, Pull]) -> Figure
     plots.gradient_cosines(pull.layers["cosine"], ax=right)
     right.set_xticks([-1, 0, 1])
     right.set_title("The same way?")
-    return figure
 
 
 def _limits(pulls: Mapping[str, Pull]) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from kd_teach import plots
 from kd_teach.methods.crd import CRDLoss, mutual_information_bound
 from kd_teach.plots import style
 from kd_teach.widgets import _examples
-from kd_teach.widgets.explorer import Explorer
+from kd_teach.widgets.explorer import Explorer, emptied
 
 ANCHORS = 64  # images per evaluation, as in a batch
 FLOOR = -4.0  # nats: what lies lower is drawn here
@@ -60,22 +60,30 @@ def crd_widget(e_t: Tensor | None = None, labels: Tensor | None = None) -> Explo
     }
     static = [{"learnt": 0.0}, {}, {"variant": "paper"}]
     sides = lru_cache(maxsize=64)(partial(all_sides, v_t, noise, labels, sizes))  # the slider of K moves none of them
-    return Explorer(partial(draw, v_t, noise, labels, sides), controls, static=static)
+    given = v_t, noise, labels, sides
+    return Explorer(partial(draw, *given), controls, static=static, update=partial(fill, *given))
 
 
 def draw(v_t: Tensor, noise: Tensor, labels: Tensor, sides, negatives, temperature, learnt, variant) -> Figure:
     """Left h over the score and the scores that occur; right the bound for every K, the chosen one marked."""
-    v_s = student(v_t, noise, learnt)
-    sides = sides(temperature, learnt, variant)
     # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
     margins = {"left": 0.05, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.36}
-    figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.5), gridspec_kw=margins)
+    figure, (left, _) = plt.subplots(1, 2, figsize=(8, 3.5), gridspec_kw=margins)
+    left.twinx()  # h has a scale of its own
+    fill(v_t, noise, labels, sides, figure, negatives, temperature, learnt, variant)
+    return figure
+
+
+def fill(v_t: Tensor, noise: Tensor, labels: Tensor, sides, figure, negatives, temperature, learnt, variant) -> None:
+    """Draw into the three axes what these settings make of the student."""
+    v_s = student(v_t, noise, learnt)
+    sides = sides(temperature, learnt, variant)
+    left, right, beside = map(emptied, figure.axes)
     scores = v_s[:ANCHORS] @ v_t.T
     others = labels[:ANCHORS, None] != labels
     plots.score_histograms(scores.diagonal(), scores[others], ax=left)
-    _critic(left, negatives, len(v_t), temperature, sides[negatives][1])
+    _critic(left, beside, negatives, len(v_t), temperature, sides[negatives][1])
     _bounds(right, {k: float(mutual_information_bound(side, k)) for k, (side, _) in sides.items()}, negatives)
-    return figure
 
 
 def student(v_t: Tensor, noise: Tensor, learnt: float) -> Tensor:
@@ -105,12 +113,11 @@ def student_side(v_s: Tensor, v_t: Tensor, labels: Tensor, negatives: int, tempe
         return loss.per_side(v_s[index], v_t[index], index)[0].item(), loss.log_z[0].item()
 
 
-def _critic(ax: Axes, negatives: int, n: int, temperature: float, log_z: float) -> None:
+def _critic(ax: Axes, beside: Axes, negatives: int, n: int, temperature: float, log_z: float) -> None:
     """h over the score, and the score that a stranger needs for h to be right about it: 1 in K + 1."""
     log_q = math.log(negatives / n) + log_z  # h = exp(s/tau) / (exp(s/tau) + Z K/n)
-    right = ax.twinx()
-    right.plot(GRID, torch.sigmoid(GRID / temperature - log_q), color=style.INK, label="h")
-    right.set(ylim=(0, 1.45), yticks=(0, 1), ylabel="h: taken for partners")
+    beside.plot(GRID, torch.sigmoid(GRID / temperature - log_q), color=style.INK, label="h")
+    beside.set(ylim=(0, 1.45), yticks=(0, 1), ylabel="h: taken for partners")
     chance = temperature * (log_q - math.log(negatives))
     if chance >= -1:
         ax.axvline(chance, color=style.INK, linestyle=":")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import ipywidgets
 import matplotlib
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -147,6 +148,16 @@ def no_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def emptied(ax: Axes) -> Axes:
+    """The axes without what was drawn in them: for an `update` that draws again where axes and ticks already are."""
+    for artist in (*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts, *ax.artists):
+        artist.remove()
+    ax.containers.clear()
+    ax.relim()
+    ax.autoscale()
+    return ax
 
 
 def thin_ticks(figure: Figure) -> None:

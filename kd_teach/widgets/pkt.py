@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 
 import ipywidgets
+import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from kd_teach import plots
 from kd_teach.methods.pkt import PKTLoss, divergence, neighbour_probabilities
 from kd_teach.widgets import _examples
-from kd_teach.widgets.explorer import Explorer
+from kd_teach.widgets.explorer import Explorer, emptied
 
 
 def pkt_widget(
@@ -42,18 +43,23 @@ def pkt_widget(
     p_t, p_s = (neighbour_probabilities(e.detach().float()) for e in (e_t, e_s))
     wide = {"layout": {"width": "440px"}, "style": {"description_width": "130px"}}
     query = ipywidgets.IntSlider(0, min=0, max=len(p_t) - 1, description="query: sample no.", **wide)
-    start = partial(draw, p_t, p_s, divergence(p_t, p_s).sum(dim=1), images, labels, classes)
-    return Explorer(start, {"query": query}, static=[{"query": 0}, {"query": len(p_t) // 2}])
+    given = p_t, p_s, divergence(p_t, p_s).sum(dim=1), images, labels, classes
+    static = [{"query": 0}, {"query": len(p_t) // 2}]
+    return Explorer(partial(draw, *given), {"query": query}, static=static, update=partial(fill, *given))
 
 
 def draw(p_t: Tensor, p_s: Tensor, costs: Tensor, images: Tensor, labels, classes, query: int) -> Figure:
     """The query's picture, its neighbours in the teacher's order, and its row's share (N,) of the loss in the title."""
-    rows = {"teacher": p_t[query], "distilled student": p_s[query]}
-    figure = plots.neighbour_card(rows, query, images, labels=labels, classes=classes, nearest=6)
-    # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
-    figure.set_layout_engine("none")
-    bars, picture = figure.axes
-    bars.set_position((0.27, 0.22, 0.72, 0.69))
-    picture.set_position((0.01, 0.25, 0.18, 0.5))
-    bars.set_title(f"KL of this row: {costs[query]:.1e}, mean of all rows: {costs.mean():.1e}")
+    figure = plt.figure(figsize=(8, 3.5))  # fixed places: looking for the best ones would take a third of a redraw
+    for place in ((0.27, 0.22, 0.72, 0.69), (0.01, 0.25, 0.18, 0.5)):
+        figure.add_axes(place)
+    fill(p_t, p_s, costs, images, labels, classes, figure, query)
     return figure
+
+
+def fill(p_t: Tensor, p_s: Tensor, costs: Tensor, images: Tensor, labels, classes, figure: Figure, query: int) -> None:
+    """Draw this query's bars and its picture into the two panels."""
+    bars, picture = map(emptied, figure.axes)
+    rows = {"teacher": p_t[query], "distilled student": p_s[query]}
+    plots.neighbour_card(rows, query, images, labels=labels, classes=classes, nearest=6, axes=(bars, picture))
+    bars.set_title(f"KL of this row: {costs[query]:.1e}, mean of all rows: {costs.mean():.1e}")

@@ -9,13 +9,14 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
 from kd_teach import widgets
 from kd_teach.widgets import Explorer
-from kd_teach.widgets.explorer import DPI, WIDEST
+from kd_teach.widgets.explorer import DPI, WIDEST, emptied
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -48,8 +49,14 @@ def colour_at(pixels: np.ndarray, column: int) -> tuple[int, ...]:
 
 METHODS = [name for name in dir(widgets) if name.endswith("_widget")]
 MOVES = {
+    "ab": {"margin": [2, 0.5], "step": [10]},
+    "cc": {"gamma": [2.0, 0.1], "order": [1, 8]},
+    "compare": {"method": ["fitnet", "at", "kd"], "times": [10.0]},
+    "crd": {"variant": ["paper"], "negatives": [4], "temperature": [0.3, 0.05], "learnt": [1.0, 0.0]},
     "fsp": {"pair": [1, 0], "shuffle": [True]},
+    "nst": {"kernel": ["linear", "gaussian"], "image": [3], "row": [0], "column": [2]},
     "ofd": {"margin": [-0.3, 0.0, -2.0]},
+    "pkt": {"query": [20, 0, 31]},
     "rkd": {"student": [[[0, 0], [1, 0.5], [0, 9], [1, 1]], [[1, 1]] * 4]},
 }
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -134,6 +141,28 @@ def test_update_changes_the_last_picture_instead_of_drawing_it():
     shown.controls["level"].value = 1
     assert drawn == [1, 4, 1, 2]
     assert plt.get_fignums() == []
+
+
+def test_emptied_axes_are_as_new_ones():
+    _, (used, new) = plt.subplots(1, 2)
+    used.plot([0, 900], [0, 900])
+    used.bar([0, 1], [2, 3])
+    used.scatter([0], [0])
+    used.imshow([[1]], origin="lower")
+    used.text(0, 0, "text")
+    used.add_artist(AnnotationBbox(OffsetImage(np.ones((2, 2))), (0, 0)))
+    used.legend(["line"])
+    used.set(xlim=(-1, 1000), aspect="auto")
+    assert emptied(used) is used
+    used.legend([])
+    new.legend([])
+    assert list(map(type, used.get_children())) == list(map(type, new.get_children()))
+    assert not used.containers
+    for ax in (used, new):
+        ax.plot([1, 2], [3, 4])
+    assert used.dataLim.bounds == new.dataLim.bounds
+    assert used.axis() == new.axis()
+    plt.close("all")
 
 
 def test_panel_sets_the_settings_side_by_side():
