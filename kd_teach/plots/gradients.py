@@ -16,6 +16,7 @@ from kd_teach.metrics import accuracy
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
 
+KEY_COLUMNS = 3
 FAINT = "#BBBBBB"  # what a weight starts from
 TEMPERATURES = tuple(np.geomspace(1, 32, 26).tolist())
 
@@ -153,7 +154,7 @@ def gradient_by_layer(
     for term, sizes in bars.items():
         if list(sizes) != layers:
             raise ValueError(f"The layers of {term!r} are {list(sizes)}; expected {layers} as in the first term.")
-    low, high = limits or _log_limits(bars)
+    low, high = limits or _log_limits(bars, key_rows=1 + (len(bars) - 1) // KEY_COLUMNS)
     ax = style.axes(ax, figsize=(7, 3.5))
     width = 0.8 / len(bars)
     for i, ((term, sizes), colour) in enumerate(zip(bars.items(), colours or style.colours(bars), strict=True)):
@@ -166,7 +167,7 @@ def gradient_by_layer(
     ax.set(xlim=(-0.6, len(layers) - 0.4), yscale="log", ylim=(low, high), ylabel="norm of the gradient")
     ax.set_title("How hard each term pulls at each layer")
     ax.grid(True, axis="y")
-    ax.legend()
+    ax.legend(loc="upper left", ncols=KEY_COLUMNS)
     return ax
 
 
@@ -218,9 +219,10 @@ def _without_zeros(sizes: Mapping[str, float]) -> list[float]:
     return [size or np.nan for size in sizes.values()]  # a log axis has no zero
 
 
-def _log_limits(bars: Mapping[str, Mapping[str, float]]) -> tuple[float, float]:
-    """Where a log axis for these bars begins and ends: the smallest bar keeps some length."""
+def _log_limits(bars: Mapping[str, Mapping[str, float]], *, key_rows: int = 0) -> tuple[float, float]:
+    """Where a log axis for these bars begins and ends: the smallest bar keeps some length, a key has room above."""
     positive = [size for sizes in bars.values() for size in sizes.values() if size > 0]
     if not positive:
         raise ValueError("All norms are zero; there is nothing to draw on a log axis.")
-    return 10 ** np.floor(np.log10(min(positive)) - 0.3), 2 * max(positive)
+    low, most = 10 ** np.floor(np.log10(min(positive)) - 0.3), max(positive)
+    return low, most * max(2, (most / low) ** (0.16 * key_rows))
