@@ -92,10 +92,15 @@ def test_layer_bars():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["stem", "logits"]
     assert first[0].get_x() + first[0].get_width() == pytest.approx(second[0].get_x())  # side by side
     assert sum(ax.get_xlim()) == 1  # the missing bar has its room too
-    ax.figure.draw_without_rendering()
-    assert ax.get_legend().get_window_extent().y0 > second[0].get_window_extent().y1
     fixed = plots.gradient_by_layer({"a": LAYERS}, limits=(0.001, 100), colours=["#123456"])
     assert fixed.get_ylim() == (0.001, 100) and to_hex(fixed.containers[0][0].get_facecolor()) == "#123456"
+
+
+@pytest.mark.parametrize("terms", [1, 2, 5])
+def test_key_stands_above_the_layer_bars(terms):
+    ax = plots.gradient_by_layer({f"term {i}": {"stem": 1.0, "logits": 1e-4} for i in range(terms)})
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().y0 > ax.containers[0][0].get_window_extent().y1
 
 
 def test_cosine_bars():
