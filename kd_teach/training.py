@@ -20,6 +20,7 @@ from kd_teach.data import Batch, Data, batches_per_epoch, training_batches
 from kd_teach.errors import NotFiniteError
 from kd_teach.evaluation import split_accuracy
 from kd_teach.interrupt import Interruptible
+from kd_teach.memory import keep_freed_memory
 from kd_teach.models.folding import folded
 from kd_teach.optimisation import Settings, epochs_of_phases, make_optimizer, rate_share
 from kd_teach.precision import autocast, pick_device, pick_precision
@@ -86,6 +87,8 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
         torch.backends.cudnn.allow_tf32 = settings.tf32  # PyTorch has it on
+    if device.type == "cpu":
+        keep_freed_memory()
     for module in modules_of(run):
         module.to(device, memory_format=torch.channels_last)
     forward = torch.compile if settings.compile else (lambda module: module)
