@@ -59,6 +59,7 @@ def test_the_demo_compares_a_pair_with_the_teacher(tmp_path):
     assert table["accuracy %"].iloc[0] > 90 and table["accuracy %"].between(0, 100).all()
 
 
+@pytest.mark.system
 def test_the_bench_times_both_loops():
     result = bench_module.bench_epoch(samples=64, batch_size=32, rounds=1, precision="float32")
     assert result["ratio"] == pytest.approx(result["kd_teach"] / result["textbook"])
