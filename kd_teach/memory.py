@@ -3,9 +3,9 @@
 import ctypes
 import platform
 
-# mallopt(3). The values are the largest that every glibc takes, and more than a step of a small network frees.
-TRIM_THRESHOLD, KEPT_AT_MOST = -1, 1 << 30  # bytes at the top of the heap
-MMAP_THRESHOLD, MAPPED_ALONE_FROM = -3, 32 << 20  # bytes of one block
+# Two of the parameters of mallopt(3), in bytes:
+TRIM_THRESHOLD, KEPT_AT_MOST = -1, 1 << 30  # free at the top of the heap: more than a step of a small network frees
+MMAP_THRESHOLD, MAPPED_ALONE_FROM = -3, 32 << 20  # size of one block: the most that every glibc takes
 
 
 def keep_freed_memory() -> bool:

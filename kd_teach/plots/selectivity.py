@@ -130,7 +130,7 @@ def kernels_report(
     return figure
 
 
-def similarity_limits(*matrices: Numbers) -> tuple[float, float]:
+def similarity_limits(*matrices: Tensor | np.ndarray) -> tuple[float, float]:
     """Where the colours of similarities begin (at the least, or 0 if that is positive) and end (at the largest)."""
     return min(0.0, *(float(m.min()) for m in matrices)), max(1e-12, *(float(m.max()) for m in matrices))
 

@@ -151,7 +151,7 @@ def no_garbage_collection() -> Iterator[None]:
 
 
 def emptied(ax: Axes) -> Axes:
-    """The axes without what was drawn in them: for an `update` that draws again where axes and ticks already are."""
+    """The axes without what was drawn in them, for an `update` that draws anew; ticks, labels and titles stay."""
     for artist in (*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts, *ax.artists):
         artist.remove()
     ax.containers.clear()
