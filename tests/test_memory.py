@@ -1,14 +1,15 @@
-"""What one training step frees is there for the next."""
+"""What one training step frees is there for the next, and what nobody uses can be given back."""
 
 import platform
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from kd_teach import Alone, Settings, create_model, train
 from kd_teach.data import Data
-from kd_teach.memory import keep_freed_memory
+from kd_teach.memory import give_back_unused, keep_freed_memory
 from tests.helpers import tiny_split
 
 GLIBC = platform.libc_ver()[0] == "glibc"
@@ -33,8 +34,22 @@ def test_later_steps_need_no_new_pages():
     assert faults[-1] - faults[4] < 6000  # pages of 4 KB in the second epoch: 0 to 2,000, or 15,000 to 60,000
 
 
+@pytest.mark.skipif(not GLIBC, reason="only glibc can be told to keep memory")
+def test_what_is_kept_can_be_given_back():
+    def pages() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1])
+
+    keep_freed_memory()
+    blocks = [torch.zeros(2**20) for _ in range(50)]  # 4 MB each
+    del blocks
+    kept = pages()
+    give_back_unused()
+    assert pages() < kept - 25_000  # 100 MB
+
+
 def test_elsewhere_nothing_is_told(monkeypatch):
     assert keep_freed_memory() == GLIBC
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     monkeypatch.setattr("ctypes.CDLL", None)  # calling it would fail
     assert not keep_freed_memory()
+    give_back_unused()

@@ -1,14 +1,13 @@
 """The largest memory of a training, epoch by epoch."""
 
 import contextlib
-import ctypes
-import gc
 import sys
 import time
 from pathlib import Path
 
 import torch
 
+from kd_teach.memory import give_back_unused
 from kd_teach.precision import pick_device
 from kd_teach.training import Record
 
@@ -69,10 +68,3 @@ def peak_mb(device: torch.device) -> float | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MB
-
-
-def give_back_unused() -> None:
-    """Return freed memory to the system (glibc only), so that one cell's appetite is not counted as the next one's."""
-    gc.collect()
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
