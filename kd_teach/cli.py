@@ -41,7 +41,7 @@ class Bench(StrEnum):
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="Where the figure is saved.")] = Path("demo.png")) -> None:
     """Distil a student on the embedded data and compare it with its twin: no download, about a minute."""
-    from kd_teach.demo import demo
+    from kd_teach.course.demo import demo
 
     started = time.perf_counter()
     table = demo(out)
@@ -271,7 +271,7 @@ def classroom(
     points: Annotated[int, typer.Option(help="For each star of an exercise.")] = 2,
 ) -> None:
     """For teachers: notebooks for pupils and instructors, assignments for nbgrader, and how to use them."""
-    from kd_teach.classroom import write_classroom
+    from kd_teach.course.classroom import write_classroom
 
     written = write_classroom(out, topics=notebook, points=points)
     print(f"{len(written)} files in {out}; begin with {out / 'README.md'}.")
@@ -285,7 +285,7 @@ def pack(
     verify_only: Annotated[bool, typer.Option("--verify", help="Only check a folder against its manifest.")] = False,
 ) -> None:
     """For a room without Wi-Fi: wheels, notebooks and data in one folder, with the commands to install them."""
-    from kd_teach.classroom.offline import pack, verify
+    from kd_teach.course.classroom.offline import pack, verify
 
     if not verify_only:
         pack(out, torch=not no_torch, data=data)

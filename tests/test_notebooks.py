@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from kd_teach.exercises import get_exercise, list_exercises
+from kd_teach.course.exercises import get_exercise, list_exercises
 from kd_teach.methods import list_methods
 from tools.run_notebooks import MAX_BYTES, NOTEBOOKS, WIDGET, clean, code_cells, problems, quantise, run
 

@@ -29,16 +29,17 @@ from kd_teach import (
     load_data,
     load_teacher,
     plots,
-    results,
     train,
     train_alone,
 )
-from kd_teach.bench.meters import peak_memory, take_turns
+from kd_teach._support.shipped import shipped
+from kd_teach.bench.timing import peak_memory, take_turns
+from kd_teach.course import results
+from kd_teach.course.toy2d import boundary_cost, disc_and_ring, train_student, train_teacher
 from kd_teach.data import Batch, Data, plain_batches
 from kd_teach.data.cache import cache_dir
-from kd_teach.distiller import dry_run
-from kd_teach.features import Features
-from kd_teach.inspection import gradient_norms, layer_gradients, layer_similarity
+from kd_teach.measures import layer_similarity
+from kd_teach.measures.logits import confusion, mean_soft_targets
 from kd_teach.methods import (
     FTLoss,
     angles,
@@ -54,12 +55,13 @@ from kd_teach.methods import (
     similarity_matrix,
 )
 from kd_teach.methods.cc import rbf, rbf_taylor
-from kd_teach.metrics import confusion, mean_soft_targets
-from kd_teach.study.across import gains_across
+from kd_teach.models.features import Features
 from kd_teach.study.analysis import compare
 from kd_teach.study.ranking import costs as study_costs
 from kd_teach.study.ranking import ranks
-from kd_teach.toy2d import boundary_cost, disc_and_ring, train_student, train_teacher
+from kd_teach.study.settings_compared import gains_across
+from kd_teach.training.distiller import dry_run
+from kd_teach.training.gradients import gradient_norms, layer_gradients
 
 OUT = Path(__file__).parents[1] / "docs" / "gallery"
 IMAGES = 200  # of the test set, looked at by all networks
@@ -526,7 +528,7 @@ def accuracy_against_cost(scene: Scene):
 
 @shows(plots.weight_report)
 def weight_report(scene: Scene):
-    return plots.weight_report(pd.read_csv(results.results_folder() / "lesson_weights.csv"))
+    return plots.weight_report(pd.read_csv(shipped("results") / "lesson_weights.csv"))
 
 
 @shows(plots.gain_grid)

@@ -6,9 +6,9 @@ the unweighted means of the loss terms. Needs the runs of `kd-teach study lesson
 
 import pandas as pd
 
-from kd_teach import results
+from kd_teach._support.shipped import shipped
+from kd_teach.course import results
 from kd_teach.data.cache import cache_dir
-from kd_teach.lesson_weights import results_folder
 from kd_teach.study.analysis import in_block
 
 COLUMNS = ["label", "seed", "phase", "epoch", "task", "distil", "kd", "val_accuracy"]
@@ -22,7 +22,7 @@ def main() -> None:
             raise SystemExit(f"{path.parent} is not there: first run kd-teach study lesson on this machine.")
         parts.append(pd.read_csv(path).assign(label=run.label, seed=run.seed).reindex(columns=COLUMNS))
     table = pd.concat(parts, ignore_index=True)
-    table.to_csv(results_folder() / "lesson_histories.csv", index=False, float_format="%.6g")
+    table.to_csv(shipped("results") / "lesson_histories.csv", index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":

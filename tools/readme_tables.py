@@ -2,13 +2,12 @@
 
 import re
 from importlib import import_module
-from itertools import groupby
 from pathlib import Path
 
 from kd_teach import get_recipe, list_methods
-from kd_teach.course import course
-from kd_teach.invariances import BLIND_TO, CHANGES
-from kd_teach.study.markdown import study_section
+from kd_teach.course.heads import course
+from kd_teach.methods.changes import CHANGES
+from tools.study_section import study_section
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -48,10 +47,10 @@ def methods_table() -> str:
 def invariances_table() -> str:
     """A row per method; variants that are blind to the same share it."""
     rows = []
-    for name, entries in groupby(BLIND_TO.items(), key=lambda entry: entry[0][0]):
+    for name in list_methods():
         by_blindness: dict[frozenset, list[str]] = {}
-        for (_, variant), blind in entries:
-            by_blindness.setdefault(frozenset(blind), []).append(variant)
+        for word, variant in get_recipe(name).variants.items():
+            by_blindness.setdefault(frozenset(variant.blind_to or ()), []).append(word)
         for blind, variants in by_blindness.items():
             label = f"`{name}`" if len(by_blindness) == 1 else f"`{name}` {', '.join(variants)}"
             rows.append([label, *("yes" if change in blind else "–" for change in CHANGES)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
-from kd_teach.course import course
+from kd_teach.course.heads import course
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "thumbnails"
 BOX = (240, 150)  # pixels

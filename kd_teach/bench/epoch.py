@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from kd_teach.data import Data, load_data
-from kd_teach.distiller import Distiller
 from kd_teach.models import create_model
-from kd_teach.optimisation import Settings
-from kd_teach.precision import pick_precision
-from kd_teach.training import train
+from kd_teach.training.distiller import Distiller
+from kd_teach.training.loop import train
+from kd_teach.training.precision import pick_precision
+from kd_teach.training.settings import Settings
 
 
 class PilImages(Dataset):

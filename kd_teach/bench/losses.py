@@ -22,10 +22,10 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from kd_teach.bench.contests import CONTESTS, Contest, Sizes, Tap, random_features
-from kd_teach.bench.meters import measure_speed, peak_memory, take_turns
-from kd_teach.errors import unknown
-from kd_teach.progress import bar
+from kd_teach._support.errors import unknown
+from kd_teach._support.progress import bar
+from kd_teach.bench.pairs import CONTESTS, Contest, Sizes, Tap, random_features
+from kd_teach.bench.timing import measure_speed, peak_memory, take_turns
 
 MB = 1e6
 MS = 1e-3

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from kd_teach._support.errors import DamagedFileError
 from kd_teach.data.folder import read_folder
 from kd_teach.data.types import Parts, Split
-from kd_teach.errors import DamagedFileError
 
 if TYPE_CHECKING:
     from torchvision import datasets

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kd_teach._support.progress import bar
 from kd_teach.data.cache import cached
 from kd_teach.data.types import Parts, Split
-from kd_teach.progress import bar
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 NAMED_FILES = 10  # an error names this many files, then only counts

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from kd_teach._support.errors import unknown
 from kd_teach.data.cache import cached
 from kd_teach.data.cifar import CIFAR, read_cifar
 from kd_teach.data.folder import read_folder
@@ -14,7 +15,6 @@ from kd_teach.data.seeds import generator
 from kd_teach.data.shapes10 import CLASSES, draw_shapes10
 from kd_teach.data.subsets import stratified_rows
 from kd_teach.data.types import Data, Parts, Split
-from kd_teach.errors import unknown
 
 SHAPES10_POOL = {"train": 12_000, "test": 2_000}  # images drawn once, for every seed of load_data
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kd_teach.errors import NotFiniteError
+from kd_teach._support.errors import NotFiniteError
 
 HALVES = (torch.float16, torch.bfloat16)
 DEAD = 1e-12  # norm up to which a row counts as zero, as in torch's own normalize

@@ -29,11 +29,12 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._blocks import sum_of_squares
 from kd_teach.methods._tensors import check_finite, check_maps, in_full_precision, match_size
+from kd_teach.methods.changes import BATCH
 from kd_teach.methods.fitnet import regressor
-from kd_teach.recipe import Recipe, Variant, initialise_then_task
+from kd_teach.methods.recipe import Recipe, Variant, initialise_then_task
 
 
 def sign_agreement(p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> Tensor:
@@ -189,11 +190,13 @@ RECIPE = Recipe(
             weight=9 / 7000,
             phases=lambda run: initialise_then_task(run, run.student.below_preacts()),
             source="derived: RepDistiller's value where all neurons stand on their boundary and three stages halve",
+            blind_to=BATCH,
         ),
         "repdistiller": Variant(
             weight=1.0,
             phases=lambda run: initialise_then_task(run, run.student.below_preacts()),
             source="RepDistiller's CIFAR-100 runs: 3/1000 inside, their -b 1 has no effect",
+            blind_to=BATCH,
         ),
     },
 )

@@ -22,10 +22,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kd_teach._support.errors import unknown
 from kd_teach.data import Batch
-from kd_teach.errors import unknown
 from kd_teach.methods._tensors import check_maps, energy, in_float32, in_full_precision, match_size, unit
-from kd_teach.recipe import Context, Phase, Recipe, Terms, Variant
+from kd_teach.methods.changes import BATCH, MIRRORS, SCALES
+from kd_teach.methods.recipe import Context, Phase, Recipe, Terms, Variant
 
 MAPS = {"sum": lambda energy: energy.sum(dim=1), "max": lambda energy: energy.amax(dim=1)}
 
@@ -208,12 +209,16 @@ RECIPE = Recipe(
             weight=10.0,
             source="gradient as large as the repdistiller variant's (9 to 15: resnet8 under the shipped resnet20, its "
             "first 25 steps); not tuned",
+            blind_to=MIRRORS | SCALES | BATCH,
         ),
-        "repdistiller": Variant(weight=1000.0, source="RepDistiller's CIFAR-100 runs"),
+        "repdistiller": Variant(
+            weight=1000.0, source="RepDistiller's CIFAR-100 runs", blind_to=MIRRORS | SCALES | BATCH
+        ),
         "gradient": Variant(
             weight=2.0,
             phases=match_input_gradients,
             source="gradient as large as cross-entropy's (1.2 to 3.4, measured likewise); not tuned, none known",
+            blind_to=BATCH,
         ),
     },
 )

@@ -25,9 +25,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, inner, unit
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import MIRRORS, POOLED, SCALES
+from kd_teach.methods.recipe import Recipe, Variant
 
 LIVE_WIDTH = 128  # of RepDistiller's linear layers
 
@@ -180,7 +181,11 @@ RECIPE = Recipe(
         e_s.shape[1], e_t.shape[1], variant=variant, **options
     ),
     variants={
-        "paper": Variant(weight=100.0, source="Knowledge-Distillation-Zoo's weight of the same kernel loss"),
-        "repdistiller": Variant(weight=0.02, source="RepDistiller's CIFAR-100 runs"),
+        "paper": Variant(
+            weight=100.0,
+            source="Knowledge-Distillation-Zoo's weight of the same kernel loss",
+            blind_to=MIRRORS | SCALES | POOLED,
+        ),
+        "repdistiller": Variant(weight=0.02, source="RepDistiller's CIFAR-100 runs", blind_to={"pixel permutation"}),
     },
 )

@@ -35,10 +35,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._banks import Contrast, Contrasts, MemoryBank, check_index
 from kd_teach.methods._tensors import check_pair, in_full_precision, unit
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import POOLED
+from kd_teach.methods.recipe import Recipe, Variant
 
 
 def mutual_information_bound(side: Tensor | float, negatives: int) -> Tensor | float:
@@ -210,8 +211,9 @@ RECIPE = Recipe(
             weight=0.012,
             source="RepDistiller's 0.8, brought to the same gradient on the student's embedding while the banks are "
             "new (n = 50,000, K = 16,384): without Z it is 68 times as large",
+            blind_to=POOLED,
         ),
-        "repdistiller": Variant(weight=0.8, source="RepDistiller's CIFAR-100 runs"),
+        "repdistiller": Variant(weight=0.8, source="RepDistiller's CIFAR-100 runs", blind_to=POOLED),
     },
     needs=("index",),
 )

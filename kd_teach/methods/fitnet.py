@@ -18,12 +18,13 @@ Differs   RepDistiller ("repdistiller" here) trains once, on the labels and on t
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kd_teach._support.errors import unknown
 from kd_teach.data import Batch
-from kd_teach.errors import unknown
-from kd_teach.features import Features
 from kd_teach.methods._tensors import check_pair, in_full_precision
+from kd_teach.methods.changes import BATCH
 from kd_teach.methods.kd import KDLoss
-from kd_teach.recipe import Phase, Recipe, Terms, Variant
+from kd_teach.methods.recipe import Phase, Recipe, Terms, Variant
+from kd_teach.models.features import Features
 
 
 def regressor(student_shape: tuple[int, int, int], teacher_shape: tuple[int, int, int], *, strided: bool) -> nn.Module:
@@ -160,8 +161,11 @@ RECIPE = Recipe(
     ),
     variants={
         "paper": Variant(
-            weight=100.0, phases=hint_then_distil, source="RepDistiller's weight, on the paper's sum brought to a mean"
+            weight=100.0,
+            phases=hint_then_distil,
+            source="RepDistiller's weight, on the paper's sum brought to a mean",
+            blind_to=BATCH,
         ),
-        "repdistiller": Variant(weight=100.0, source="RepDistiller's CIFAR-100 runs"),
+        "repdistiller": Variant(weight=100.0, source="RepDistiller's CIFAR-100 runs", blind_to=BATCH),
     },
 )

@@ -26,9 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._tensors import check_maps, in_float32, in_full_precision
-from kd_teach.recipe import Phase, Recipe, Variant, initialise_then_task
+from kd_teach.methods.changes import POOLED
+from kd_teach.methods.recipe import Phase, Recipe, Variant, initialise_then_task
 
 
 def average_pool(f: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -203,11 +204,19 @@ RECIPE = Recipe(
     ),
     variants={
         "paper": Variant(
-            weight=1.0, phases=mean_flow_then_task, source="RepDistiller's weight, on the paper's sum brought to a mean"
+            weight=1.0,
+            phases=mean_flow_then_task,
+            source="RepDistiller's weight, on the paper's sum brought to a mean",
+            blind_to=POOLED,
         ),
         "repdistiller": Variant(
-            weight=1.0, phases=flow_then_task, source="RepDistiller's CIFAR-100 runs (their -b 50 has no effect)"
+            weight=1.0,
+            phases=flow_then_task,
+            source="RepDistiller's CIFAR-100 runs (their -b 50 has no effect)",
+            blind_to=POOLED,
         ),
-        "adapter": Variant(weight=1.0, phases=mean_flow_then_task, source="as the paper's variant; not tuned"),
+        "adapter": Variant(
+            weight=1.0, phases=mean_flow_then_task, source="as the paper's variant; not tuned", blind_to=POOLED
+        ),
     },
 )

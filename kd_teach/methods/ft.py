@@ -28,11 +28,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kd_teach._support.errors import unknown
 from kd_teach.data import Batch
-from kd_teach.errors import unknown
-from kd_teach.features import Features
 from kd_teach.methods._tensors import check_pair, in_full_precision, match_size, unit
-from kd_teach.recipe import Phase, Recipe, Terms, Variant
+from kd_teach.methods.changes import BATCH, MIRRORS, SCALES
+from kd_teach.methods.recipe import Phase, Recipe, Terms, Variant
+from kd_teach.models.features import Features
 
 NORMS = {1: lambda gap: gap.abs().mean(), 2: lambda gap: torch.linalg.vector_norm(gap, dim=1).mean()}
 
@@ -222,8 +223,16 @@ RECIPE = Recipe(
     ),
     variants={
         "paper": Variant(
-            weight=500.0, phases=paraphrase_then_distil, source="the authors' CIFAR-10 runs (p = 1, factors of 2048)"
+            weight=500.0,
+            phases=paraphrase_then_distil,
+            source="the authors' CIFAR-10 runs (p = 1, factors of 2048)",
+            blind_to=SCALES | BATCH,
         ),
-        "repdistiller": Variant(weight=200.0, phases=paraphrase_then_distil, source="RepDistiller's CIFAR-100 runs"),
+        "repdistiller": Variant(
+            weight=200.0,
+            phases=paraphrase_then_distil,
+            source="RepDistiller's CIFAR-100 runs",
+            blind_to=MIRRORS | SCALES | BATCH,
+        ),
     },
 )

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.methods._tensors import check_pair, in_full_precision, inner
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import POOLED
+from kd_teach.methods.recipe import Recipe, Variant
 
 
 def soften(logits: Tensor, temperature: float) -> Tensor:
@@ -76,5 +77,12 @@ RECIPE = Recipe(
     knowledge="response",
     tap=lambda f: f.logits,
     build=lambda z_s, z_t, context, *, variant, **options: KDLoss(**options),
-    variants={"paper": Variant(weight=0.9, task_weight=0.1, source="RepDistiller's CIFAR-100 runs (T = 4)")},
+    variants={
+        "paper": Variant(
+            weight=0.9,
+            task_weight=0.1,
+            source="RepDistiller's CIFAR-100 runs (T = 4)",
+            blind_to={"per-sample shift"} | POOLED,
+        )
+    },
 )

@@ -24,9 +24,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._tensors import DEAD, check_maps, energy, in_full_precision, match_size, unit
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import BATCH, SCALES
+from kd_teach.methods.recipe import Recipe, Variant
 
 LEAST_VARIANCE = 1e-3  # of the Gaussian: below, float32's rounding of 2 - 2 x.y would be read as distance
 
@@ -147,6 +148,7 @@ RECIPE = Recipe(
         "paper": Variant(
             weight=50.0,
             source="RepDistiller's CIFAR-100 runs, polynomial kernel (the paper's lambda / 2); the others have none",
+            blind_to={"channel permutation", "channel sign flip", "per-channel scale"} | SCALES | BATCH,
         )
     },
 )

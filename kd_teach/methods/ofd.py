@@ -28,11 +28,12 @@ from math import pi, sqrt
 import torch
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._blocks import BLOCK, sum_of_squares
 from kd_teach.methods._tensors import check_maps, in_full_precision, match_size
 from kd_teach.methods.ab import pointwise, stage_weights
-from kd_teach.recipe import Context, Recipe, Variant
+from kd_teach.methods.changes import BATCH
+from kd_teach.methods.recipe import Context, Recipe, Variant
 
 
 def bn_margin(norm: nn.BatchNorm2d) -> Tensor:
@@ -192,11 +193,12 @@ RECIPE = Recipe(
     tap=lambda f: f.preacts,
     build=build,
     variants={
-        "paper": Variant(weight=1e-3, source="the authors' CIFAR-100 runs"),
+        "paper": Variant(weight=1e-3, source="the authors' CIFAR-100 runs", blind_to=BATCH),
         "batch": Variant(
             weight=4.1,
             source="derived: the authors' scale on ResNets of 16, 32, 64 channels; 8.2 on WRN-d-2's maps, 16.4 on "
             "resnet-d-x4's",
+            blind_to=BATCH,
         ),
     },
 )

@@ -17,9 +17,10 @@ Differs   The paper sums over i; the mean here keeps the weight from growing wit
 import torch
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import MIRRORS, POOLED, SCALES
+from kd_teach.methods.recipe import Recipe, Variant
 
 LEAST = 1e-7  # of a kernel value: about the rounding error of a cosine in float32
 
@@ -107,7 +108,13 @@ RECIPE = Recipe(
     tap=lambda f: f.embedding,
     build=lambda e_s, e_t, context, *, variant: PKTLoss(variant=variant),
     variants={
-        "paper": Variant(weight=469.0, source="RepDistiller's 30000 at batch 64: its mean over N^2 is 1/64 of ours"),
-        "repdistiller": Variant(weight=30000.0, source="RepDistiller's CIFAR-100 runs, at batch 64"),
+        "paper": Variant(
+            weight=469.0,
+            source="RepDistiller's 30000 at batch 64: its mean over N^2 is 1/64 of ours",
+            blind_to=MIRRORS | SCALES | POOLED,
+        ),
+        "repdistiller": Variant(
+            weight=30000.0, source="RepDistiller's CIFAR-100 runs, at batch 64", blind_to=MIRRORS | SCALES | POOLED
+        ),
     },
 )

@@ -21,9 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import MIRRORS, POOLED
+from kd_teach.methods.recipe import Recipe, Variant
 
 NOISE = 16  # rounding errors: squared distances below so many, relative to the two squared lengths, count as zero
 
@@ -137,7 +138,15 @@ RECIPE = Recipe(
     tap=lambda f: f.embedding,
     build=lambda e_s, e_t, context, *, variant, **options: RKDLoss(variant=variant, **options),
     variants={
-        "paper": Variant(weight=1.0, source="RepDistiller's weights (25 and 50 inside), on terms 2 % and 5 % larger"),
-        "repdistiller": Variant(weight=1.0, source="RepDistiller's CIFAR-100 runs (25 and 50 inside), at batch 64"),
+        "paper": Variant(
+            weight=1.0,
+            source="RepDistiller's weights (25 and 50 inside), on terms 2 % and 5 % larger",
+            blind_to=MIRRORS | {"global scale", "translation"} | POOLED,
+        ),
+        "repdistiller": Variant(
+            weight=1.0,
+            source="RepDistiller's CIFAR-100 runs (25 and 50 inside), at batch 64",
+            blind_to=MIRRORS | {"global scale", "translation"} | POOLED,
+        ),
     },
 )

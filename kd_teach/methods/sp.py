@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import MIRRORS, POOLED
+from kd_teach.methods.recipe import Recipe, Variant
 
 
 def similarity_matrix(f: Tensor) -> Tensor:
@@ -80,5 +81,11 @@ RECIPE = Recipe(
     knowledge="relation",
     tap=lambda f: f.stages[-1],
     build=lambda f_s, f_t, context, *, variant: SPLoss(),
-    variants={"paper": Variant(weight=3000.0, source="RepDistiller's CIFAR-100 runs, at batch 64")},
+    variants={
+        "paper": Variant(
+            weight=3000.0,
+            source="RepDistiller's CIFAR-100 runs, at batch 64",
+            blind_to=MIRRORS | {"global scale"} | POOLED,
+        )
+    },
 )

@@ -28,9 +28,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.methods._tensors import check_maps, in_full_precision, match_size
-from kd_teach.recipe import Recipe, Variant
+from kd_teach.methods.changes import BATCH
+from kd_teach.methods.recipe import Recipe, Variant
 
 INITIAL_VARIANCE = 5.0
 FLOORS = {"paper": 1e-2, "repdistiller": 1e-5}  # smallest sigma^2 by variant
@@ -141,7 +142,7 @@ RECIPE = Recipe(
         [f.shape[1:] for f in f_s], [f.shape[1:] for f in f_t], variant=variant
     ),
     variants={
-        "paper": Variant(weight=1.0, source="RepDistiller's, on the same mean over entries"),
-        "repdistiller": Variant(weight=1.0, source="RepDistiller's CIFAR-100 runs"),
+        "paper": Variant(weight=1.0, source="RepDistiller's, on the same mean over entries", blind_to=BATCH),
+        "repdistiller": Variant(weight=1.0, source="RepDistiller's CIFAR-100 runs", blind_to=BATCH),
     },
 )

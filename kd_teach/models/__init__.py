@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.models.mobilenet import mobilenet_v2
 from kd_teach.models.network import Network
 from kd_teach.models.resnet import resnet, resnet50

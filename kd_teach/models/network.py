@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from torch import Tensor, nn
 
-from kd_teach.features import Features
+from kd_teach.models.features import Features
 
 
 def conv3x3(width_in: int, width_out: int, *, stride: int = 1, groups: int = 1) -> nn.Conv2d:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, fx, nn
 
-from kd_teach.features import Features
 from kd_teach.models._graph import find_node, input_of_last_linear, norm_of, upstream, work_out_of_place
+from kd_teach.models.features import Features
 
 
 def tapped(

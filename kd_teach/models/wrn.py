@@ -13,7 +13,7 @@ one). It is computed once, handed out, and used by the next stage. `embedding` i
 
 from torch import Tensor, nn
 
-from kd_teach.features import Features
+from kd_teach.models.features import Features
 from kd_teach.models.network import Network, conv1x1, conv3x3, rectified
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
-from kd_teach.metrics import expected_calibration_error
+from kd_teach.measures.logits import expected_calibration_error
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
 

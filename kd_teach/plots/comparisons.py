@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from kd_teach.metrics import confusion
+from kd_teach.measures.logits import confusion
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, check_names, to_array
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.plots import style
 
 NOT_TERMS = ("phase", "epoch", "seconds", "lr", "loss", "val_accuracy")

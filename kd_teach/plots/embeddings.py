@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
 from kd_teach.plots.similarities import class_numbers, some

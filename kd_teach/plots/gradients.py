@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 from torch import Tensor
 
-from kd_teach.metrics import accuracy
+from kd_teach.measures.logits import accuracy
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
 

@@ -26,7 +26,7 @@ def layer_similarity(
 
     Args:
         table: one network's layers in rows, the other's in columns, each from the images upwards, as
-            `inspection.layer_similarity` gives it. At most 1; values below 0 are coloured as 0, NaN is grey.
+            `measures.layer_similarity` gives it. At most 1; values below 0 are coloured as 0, NaN is grey.
         names: what the two networks are called, that of the rows first.
         ax: where to draw; None makes a figure of 6 x 4.6 inches.
 

@@ -17,7 +17,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
 from kd_teach.plots.attention import HEAT, LUMA

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.plots import style
 
 GREY = "#777777"

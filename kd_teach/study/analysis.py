@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kd_teach.errors import unknown
+from kd_teach._support.errors import unknown
 from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, paired_p, t_interval
 
 CONTROLS = ("alone", "label_smoothing")  # they have no teacher: one run serves for pairs with any teacher

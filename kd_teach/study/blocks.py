@@ -5,15 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from kd_teach._support.errors import unknown
 from kd_teach.data import Augment, list_data
-from kd_teach.errors import unknown
-from kd_teach.lesson_weights import lesson_weight, tuned_variant
-from kd_teach.lessons import BUDGETS
 from kd_teach.methods import get_recipe, list_methods
 from kd_teach.models import list_models
-from kd_teach.optimisation import Settings
 from kd_teach.study.cells import CONTROLS, Cell
-from kd_teach.teachers import teacher_card
+from kd_teach.training.budgets import BUDGETS, lesson_weight, tuned_variant
+from kd_teach.training.settings import Settings
+from kd_teach.training.teachers import teacher_card
 
 TABLES = ("weights", "variants", "options", "settings")  # of a block: these are merged with those at the top
 BLOCK = ("data", "pairs", "budgets", "seeds", "methods", "weight", "multiples", "task_weight", "with_kd", "variant")

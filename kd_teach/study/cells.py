@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from kd_teach.methods import get_recipe
-from kd_teach.runs import config_hash
+from kd_teach.training.run_folder import config_hash
 
 CONTROLS = ("alone", "label_smoothing")  # trained without the teacher, and compared with it afterwards
 CONFIGURATION = (

@@ -6,10 +6,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from kd_teach.models import create_model
-from kd_teach.precision import pick_device
 from kd_teach.study.blocks import words_of
 from kd_teach.study.cells import CONTROLS
 from kd_teach.study.papers import Paper, dry_run
+from kd_teach.training.precision import pick_device
 
 IMAGES = 50_000  # of CIFAR-100's training set
 ASSUMED_TFLOPS = 3.0  # what a GPU does of these small networks at batch 64: an assumption, far below any data sheet

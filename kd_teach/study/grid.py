@@ -24,8 +24,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kd_teach.errors import unknown
-from kd_teach.lesson_weights import studies_folder
+from kd_teach._support.errors import unknown
+from kd_teach._support.shipped import shipped
 from kd_teach.study.blocks import BLOCK, DEFAULTS, TABLES, cells_of, check_names
 from kd_teach.study.cells import Cell
 
@@ -43,7 +43,7 @@ class Study:
 
 def list_studies() -> list[str]:
     """Names of the shipped grids."""
-    return sorted(path.stem for path in studies_folder().glob("*.toml"))
+    return sorted(path.stem for path in shipped("studies").glob("*.toml"))
 
 
 def load_study(name: str | Path, flags: Mapping | None = None) -> Study:
@@ -58,10 +58,10 @@ def load_study(name: str | Path, flags: Mapping | None = None) -> Study:
     if asked := [f"--{key.replace('_', '-')}" for key, value in (flags or {}).items() if value not in (None, [])]:
         raise ValueError(
             f"{', '.join(asked)} beside the grid {str(name)!r} would be ignored: a grid file says itself what is run. "
-            f"Copy it from {studies_folder()}, change it, and give its path; or leave the grid out."
+            f"Copy it from {shipped('studies')}, change it, and give its path; or leave the grid out."
         )
-    shipped = studies_folder() / f"{name}.toml"
-    path = shipped if shipped.is_file() else Path(name)
+    ours = shipped("studies") / f"{name}.toml"
+    path = ours if ours.is_file() else Path(name)
     if not path.is_file():
         raise ValueError(f"{unknown('study', str(name), list_studies())} Or give the path of a TOML file.")
     try:

@@ -11,8 +11,8 @@ import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from kd_teach.study.carry import carry_out
 from kd_teach.study.cells import Cell
+from kd_teach.study.run_cell import carry_out
 
 Job = list[Cell]
 ONE_AT_A_TIME = threading.Lock()  # seeds are set for a whole process: two cells in two threads would mix them up

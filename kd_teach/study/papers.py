@@ -17,17 +17,17 @@ from statistics import mean
 import pandas as pd
 import torch
 
+from kd_teach._support.errors import unknown
+from kd_teach._support.shipped import shipped
 from kd_teach.data import Data, Split
-from kd_teach.distiller import Alone, Distiller
-from kd_teach.errors import unknown
-from kd_teach.experiment import train_alone
-from kd_teach.lesson_weights import results_folder, studies_folder
 from kd_teach.models import create_model
-from kd_teach.optimisation import Settings, epochs_of_phases
-from kd_teach.runs import Result
 from kd_teach.study.blocks import settings_of, variant_of, words_of
 from kd_teach.study.cells import CONTROLS
-from kd_teach.training import train
+from kd_teach.training.distiller import Alone, Distiller
+from kd_teach.training.experiment import train_alone
+from kd_teach.training.loop import train
+from kd_teach.training.run_folder import Result
+from kd_teach.training.settings import Settings, epochs_of_phases
 
 PREFIX = "cifar100_"
 
@@ -61,14 +61,14 @@ class Paper:
 
 def list_papers() -> list[str]:
     """The pairs of networks, teacher-student, that have a study at the benchmark's scale."""
-    return sorted(path.stem.removeprefix(PREFIX) for path in studies_folder().glob(f"{PREFIX}*.toml"))
+    return sorted(path.stem.removeprefix(PREFIX) for path in shipped("studies").glob(f"{PREFIX}*.toml"))
 
 
 def load_paper(pair: str, *, seeds: int = 1) -> Paper:
     """The configuration of one pair, with so many students of each method; an unknown pair gets the list."""
     if pair not in list_papers():
         raise unknown("pair", pair, list_papers())
-    grid = tomllib.loads((studies_folder() / f"{PREFIX}{pair}.toml").read_text(encoding="utf-8"))
+    grid = tomllib.loads((shipped("studies") / f"{PREFIX}{pair}.toml").read_text(encoding="utf-8"))
     return Paper(grid | {"seeds": seeds})
 
 
@@ -132,7 +132,7 @@ def dry_run(paper: Paper, *, steps: int = 1, networks: tuple[str, str] | None = 
 
 def published() -> pd.DataFrame:
     """What was reported, in percent: a row per method, "teacher" and "alone"; a column per pair of `list_papers()`."""
-    table = pd.read_csv(results_folder() / "repdistiller_cifar100.csv", comment="#", index_col="method")
+    table = pd.read_csv(shipped("results") / "repdistiller_cifar100.csv", comment="#", index_col="method")
     return table.rename(index={"student alone": "alone"})
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kd_teach.methods import list_methods
-from kd_teach.study.carry import COLUMNS, write_whole
 from kd_teach.study.cells import CONFIGURATION, CONTROLS, Cell
+from kd_teach.study.run_cell import COLUMNS, write_whole
 
 ORDER = {method: place for place, method in enumerate((*CONTROLS, *list_methods()))}
 

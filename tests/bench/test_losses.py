@@ -7,9 +7,9 @@ from torch.utils.benchmark import Measurement
 from typer.testing import CliRunner
 
 from kd_teach.bench import bench_losses
-from kd_teach.bench.contests import Sizes
 from kd_teach.bench.losses import TARGETS, bytes_moved, digits, largest_difference, missed, operations, prepare, show
-from kd_teach.bench.meters import Speed, measure_speed, peak_memory, take_turns
+from kd_teach.bench.pairs import Sizes
+from kd_teach.bench.timing import Speed, measure_speed, peak_memory, take_turns
 from kd_teach.cli import app
 
 SMALL = Sizes(batch=5, grid=16, stem=3, widths=(3, 4, 6), classes=7, images=60, negatives=20)

@@ -7,7 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
-from kd_teach.widgets.kd import kd_widget
+from kd_teach.course.widgets.kd import kd_widget
 from tests.browser.notebook import KERNEL
 from tools.run_notebooks import clean
 

@@ -8,11 +8,13 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from kd_teach import widgets
+from kd_teach.course import widgets
 from tests.browser.notebook import KERNEL
 
 ALL = [name.removesuffix("_widget") for name in dir(widgets) if name.endswith("_widget")]
-CELLS = {"imports": "import ipywidgets\nimport matplotlib.pyplot as plt\nimport torch\nfrom kd_teach import widgets"}
+CELLS = {
+    "imports": "import ipywidgets\nimport matplotlib.pyplot as plt\nimport torch\nfrom kd_teach.course import widgets"
+}
 CELLS |= {name: f"widgets.{name}_widget()" for name in ALL}
 CELLS |= {
     "rkd": """

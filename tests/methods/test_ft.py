@@ -10,8 +10,8 @@ from torch import nn
 
 from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.data.batches import normalise
-from kd_teach.distiller import dry_run
 from kd_teach.methods.ft import FTLoss, collapsed_distance, factor_distance, paraphrase_then_distil
+from kd_teach.training.distiller import dry_run
 from tests.helpers import same_weights, tiny_data
 from tests.methods.loops import chain_by_loops, numbers, with_offsets
 

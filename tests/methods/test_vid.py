@@ -10,7 +10,7 @@ from torch import nn
 
 from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.methods.vid import FLOORS, VIDLoss
-from kd_teach.optimisation import make_optimizer
+from kd_teach.training.settings import make_optimizer
 from tests.helpers import tiny_data
 from tests.methods.loops import chain_by_loops, with_offsets
 

@@ -72,7 +72,7 @@ def test_training_folds_a_teacher_unless_its_statistics_are_those_of_the_batch(m
     monkeypatch.setattr(run, "phases", lambda: [phase])
     called = []
     teacher.register_forward_hook(lambda *_: called.append(teacher.training))
-    handle = "kd_teach.training.folded"
+    handle = "kd_teach.training.loop.folded"
     monkeypatch.setattr(handle, lambda network: create_model("resnet8", num_classes=3).eval())
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
     list(train(run, data, Settings(epochs=1, batch_size=12, device="cpu")))

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from kd_teach.features import Features
 from kd_teach.models import create_model, list_models
+from kd_teach.models.features import Features
 from kd_teach.models.resnet import resnet
 from kd_teach.models.vgg import vgg
 from kd_teach.models.wrn import WideResNet

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torchvision.models import resnet18, squeezenet1_0
 
-from kd_teach.features import Features
 from kd_teach.models import tapped
+from kd_teach.models.features import Features
 
 STAGES = ["layer1", "layer2", "layer3", "layer4"]
 PREACTS = [f"{stage}.1.add" for stage in STAGES]

@@ -7,8 +7,8 @@ import torch
 from matplotlib.colors import to_hex
 
 from kd_teach import plots
+from kd_teach.course.toy2d import boundary_cost
 from kd_teach.plots import style
-from kd_teach.toy2d import boundary_cost
 
 S = torch.arange(-60, 61) / 20  # with an exact 0
 POINTS = torch.tensor([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -2.0]])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kd_teach import plots
-from kd_teach.metrics import expected_calibration_error
+from kd_teach.measures.logits import expected_calibration_error
 from kd_teach.plots.calibration import reliability
 
 N, K, BINS = 80, 4, 10

@@ -9,12 +9,12 @@ import torch
 
 import kd_teach
 from kd_teach import Alone, get_recipe, load_data, load_run, load_teacher, predict, train_alone
-from kd_teach.lesson_weights import chosen_weights, lesson_weight
-from kd_teach.metrics import agreement, expected_calibration_error
+from kd_teach.measures.logits import agreement, expected_calibration_error
 from kd_teach.study import COLUMNS, Cell, carry_out
-from kd_teach.study.carry import cell_data
-from kd_teach.study.memory import PeakMemory
-from kd_teach.training import Record
+from kd_teach.study.peak_memory import PeakMemory
+from kd_teach.study.run_cell import cell_data
+from kd_teach.training.budgets import chosen_weights, lesson_weight
+from kd_teach.training.loop import Record
 from tests.helpers import tiny_data
 from tests.study.tiny import grid
 
@@ -81,16 +81,16 @@ def test_choosing_never_looks_at_the_test_images(world, tmp_path):
 def test_a_notebook_finds_the_runs_of_a_study(tmp_path, monkeypatch):
     data = load_data("shapes10", samples=64, val=10)
     data = replace(data, test=data.test.select(range(50)))  # 2,000 would take seconds
-    monkeypatch.setattr("kd_teach.study.carry.cell_data", lambda *images: data)
-    monkeypatch.setattr("kd_teach.lessons.cache_dir", lambda: tmp_path)
+    monkeypatch.setattr("kd_teach.study.run_cell.cell_data", lambda *images: data)
+    monkeypatch.setattr("kd_teach.course.lesson.cache_dir", lambda: tmp_path)
     tuned = {("at", "repdistiller"): 300.0}
-    monkeypatch.setattr("kd_teach.lessons.lesson_weight", lambda method, variant: tuned.get((method, variant)))
+    monkeypatch.setattr("kd_teach.course.lesson.lesson_weight", lambda method, variant: tuned.get((method, variant)))
     teacher = "shapes10/resnet20"
     lesson = kd_teach.Lesson("smoke", data, load_teacher(teacher), teacher, "resnet8", 1)
     how = {"teacher": teacher, "student": "resnet8", "data": "shapes10", "epochs": 1}
     cells = Cell("alone", **how), Cell("kd", **how, seed=1), Cell("at", **how, variant="repdistiller", weight=300.0)
     rows = [carry_out(cell, tmp_path / "runs").columns for cell in cells]
-    monkeypatch.setattr("kd_teach.experiment.train", None)  # training would fail
+    monkeypatch.setattr("kd_teach.training.experiment.train", None)  # training would fail
     found = lesson.train_alone(), lesson.distill("kd", seed=1), lesson.distill("at", variant="repdistiller")
     assert [run.card["config_hash"] for run in found] == [row["config_hash"] for row in rows]
 
@@ -171,7 +171,7 @@ def test_a_lesson_takes_the_weight_tuned_for_its_variant_unless_told_otherwise(
 ):
     asked, table = {}, tmp_path / "lesson_weights.csv"
     table.write_text("method,variant,weight,chosen\nkd,paper,2.7,True\ncrd,repdistiller,0.8,True\n")
-    monkeypatch.setattr("kd_teach.lesson_weights.results_folder", lambda: tmp_path)
-    monkeypatch.setattr("kd_teach.lessons.distill", lambda method, **how: asked.update(how))
+    monkeypatch.setattr("kd_teach.training.budgets.shipped", lambda kind: tmp_path)
+    monkeypatch.setattr("kd_teach.course.lesson.distill", lambda method, **how: asked.update(how))
     kd_teach.Lesson(budget, tiny_data(), None, "t", "resnet8", 2).distill(method, **options)
     assert asked["options"] == given

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kd_teach.cli import app
-from kd_teach.lessons import BUDGETS
+from kd_teach.course.lesson import BUDGETS
 
 
 def invoke(*arguments):

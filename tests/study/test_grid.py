@@ -6,9 +6,9 @@ import re
 import pytest
 
 from kd_teach import list_methods
-from kd_teach.lesson_weights import tuned_variant
-from kd_teach.lessons import BUDGETS
+from kd_teach.course.lesson import BUDGETS
 from kd_teach.study import blocks, flag_study, list_studies, load_study, make_study
+from kd_teach.training.budgets import tuned_variant
 from tests.study.tiny import grid
 
 PAIR = [["shapes10/resnet20", "resnet8"]]

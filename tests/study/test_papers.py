@@ -21,7 +21,7 @@ from kd_teach.study.papers import (
     synthetic,
     train_teacher,
 )
-from kd_teach.training import Record
+from kd_teach.training.loop import Record
 from tests.study.test_analysis import runs, table
 
 PAIRS = ["resnet32x4-resnet8x4", "resnet56-resnet20", "wrn_40_2-wrn_16_2"]

@@ -11,11 +11,11 @@ import time
 import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from kd_teach.lesson_weights import lesson_weight
 from kd_teach.study import Cell, load_study, make_study, run_study
 from kd_teach.study.jobs import Outcome, in_processes, jobs_of
 from kd_teach.study.runner import duration, timed
 from kd_teach.study.table import CURVES, MEASUREMENTS, Table
+from kd_teach.training.budgets import lesson_weight
 from tests.study.tiny import comparable, grid
 
 
@@ -56,7 +56,7 @@ def test_a_row_per_cell_and_what_made_them_beside(serial):
 
 def test_what_is_there_is_not_run_again(world, serial, monkeypatch):
     before, said = serial.read_text(), []
-    monkeypatch.setattr("kd_teach.experiment.train", None)  # training would fail
+    monkeypatch.setattr("kd_teach.training.experiment.train", None)  # training would fail
     report = run_study(make_study(grid(world)), out=serial, runs=serial.parent / "runs", say=said.append)
     assert report.rows == 4 and serial.read_text() == before
     assert all("was there" in line for line in said) and said[0].startswith("[1/4] tiny: alone, ")

@@ -1,0 +1,1 @@
+"""What belongs to the course alone: lessons, exercises, widgets, the demo, the classroom."""

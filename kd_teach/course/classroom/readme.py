@@ -1,0 +1,42 @@
+"""The README that `kd-teach classroom` writes for the teacher, and nbgrader's configuration."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kd_teach.course.heads import Head
+
+CONFIG = '''"""Configuration of nbgrader: run its commands in this folder."""
+
+from pathlib import Path
+
+c = get_config()
+c.CourseDirectory.course_id = "kd_teach"
+c.CourseDirectory.root = str(Path(__file__).resolve().parent)
+c.ClearSolutions.code_stub = {"python": "...  # your code"}
+c.ExecutePreprocessor.timeout = 300
+'''
+
+TEXT = Path(__file__).with_name("teacher.md")
+
+
+def readme(heads: Sequence[Head], counts: Mapping[str, tuple[int, int]], points: int) -> str:
+    """The teacher's README.
+
+    Args:
+        heads: of the notebooks that were written.
+        counts: topic -> (exercises, points).
+        points: for each star of an exercise.
+    """
+    rows = [["notebook", "what it is about", "minutes", "exercises", "points", "before it"], ["---"] * 6]
+    for head in heads:
+        rows.append([head.path.stem, head.title, head.minutes, *counts[head.topic], head.before or "–"])
+    graded = [head.topic for head in heads if counts[head.topic][0]]
+    example = "kd" if "kd" in graded else (graded or [heads[0].topic])[0]
+    return TEXT.read_text(encoding="utf-8").format(
+        table="\n".join(f"| {' | '.join(map(str, row))} |" for row in rows),
+        first=heads[0].path.stem,
+        weeks=len(heads),
+        order=", ".join(head.topic for head in heads),
+        example=example,
+        points=points,
+    )

@@ -1,0 +1,250 @@
+"""Exercises of `09_ab`."""
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+
+
+def hinge(s, t, mu):
+    too_low = F.relu(mu - s)
+    too_high = F.relu(mu + s)
+    return torch.where(t > 0, too_low, too_high) ** 2
+
+
+def ab_loss(s, t, mu):
+    too_low = F.relu(mu - s)
+    too_high = F.relu(mu + s)
+    wrong = torch.where(t > 0, too_low, too_high)
+    return wrong.pow(2).sum() / len(s)
+
+
+def sides_agree(s, t):
+    return ((s > 0) == (t > 0)).float().mean()
+
+
+def stage_weights(stages):
+    return [2.0 ** (i - stages + 1) for i in range(stages)]
+
+
+def maps(seed, *shape):
+    return 1.5 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def by_table():
+    """The worked table, each student's value once under a teacher that fires and once under a silent one."""
+    s = torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0]).repeat(2, 1)
+    return s, torch.tensor([[2.0, 0.3, 1.0, 0.5, 3.0], [-1.0, 0.0, -2.0, 0.0, -0.2]])
+
+
+def turned(s, t):
+    """s where the teacher fires, -s where it is silent: the side that is wanted is above 0."""
+    return torch.where(t > 0, s, -s)
+
+
+def summed(wrong, s):
+    return wrong.pow(2).sum() / len(s)
+
+
+HINGE = Exercise(
+    name="ab.hinge",
+    prompt="What each neuron costs: the squared hinge, a tensor of the shape of s.\n"
+    "s, t: values before the ReLU, of the student (behind its connector) and of the teacher, same shape. mu: the "
+    "margin. A teacher's neuron fires where t > 0.",
+    reference=hinge,
+    cases=lambda: [(*by_table(), 1.0), (maps(1, 3, 4, 2, 2), maps(2, 3, 4, 2, 2).relu(), 0.5)],
+    mistakes={
+        "The sides have changed places: where the teacher fires, a student far above 0 must cost nothing.": (
+            lambda s, t, mu: F.relu(mu - turned(-s, t)) ** 2
+        ),
+        "The square is missing.": lambda s, t, mu: F.relu(mu - turned(s, t)),
+        "One side only: where the teacher is silent, a student that fires costs nothing.": (
+            lambda s, t, mu: torch.where(t > 0, F.relu(mu - s) ** 2, 0.0)
+        ),
+        "One side only: where the teacher fires, a silent student costs nothing.": (
+            lambda s, t, mu: torch.where(t > 0, 0.0, F.relu(mu + s) ** 2)
+        ),
+        "The hinge is missing: what lies beyond the margin on its right side must cost nothing and get no gradient.": (
+            lambda s, t, mu: (mu - turned(s, t)) ** 2
+        ),
+        "mu plays no part in your result.": lambda s, t, mu: F.relu(1 - turned(s, t)) ** 2,
+        "The margin is missing: a student that stands on the boundary has not decided, and must cost something.": (
+            lambda s, t, mu: F.relu(-turned(s, t)) ** 2
+        ),
+        "t = 0 counts as firing here; a neuron fires where t > 0.": (
+            lambda s, t, mu: torch.where(t >= 0, F.relu(mu - s), F.relu(mu + s)) ** 2
+        ),
+        "sign(0) is 0, neither side: at t = 0 the neuron is silent, as every negative one.": (
+            lambda s, t, mu: F.relu(mu - s * t.sign()) ** 2
+        ),
+        "The cost grows with how strongly the teacher fires: use only its side.": (
+            lambda s, t, mu: F.relu(mu - s * t) ** 2
+        ),
+        "This compares the values. AB asks on which side of 0 the teacher is, not where.": lambda s, t, mu: (
+            (s - t) ** 2
+        ),
+        "The student was rectified first: below 0 the ReLU hides how far it has come, and passes no gradient.": (
+            lambda s, t, mu: F.relu(mu - turned(s.relu(), t)) ** 2
+        ),
+        "This is the count of wrong sides itself: a step has no gradient. The hinge stands for it.": (
+            lambda s, t, mu: ((s > 0) != (t > 0)).float()
+        ),
+    },
+    hints=[
+        "Two costs for every neuron: one if it should be above 0, one if it should be below.",
+        "A student that should fire is right from mu on: how far below mu is it, and what turns 'above' into 0?",
+        "F.relu(mu - s) where t > 0, F.relu(mu + s) elsewhere; torch.where picks; then the square.",
+    ],
+    also_right={
+        "as the paper writes it": lambda s, t, mu: (
+            (t > 0).float() * F.relu(mu - s) ** 2 + (1 - (t > 0).float()) * F.relu(mu + s) ** 2
+        ),
+        "one hinge on the turned value": lambda s, t, mu: (mu - turned(s, t)).clamp(min=0).pow(2),
+        "as the library does it": lambda s, t, mu: (turned(s, t) - mu).clamp(max=0).square(),
+        "mask and square together": lambda s, t, mu: (
+            (s - mu) ** 2 * ((s < mu) & (t > 0)) + (s + mu) ** 2 * ((s > -mu) & (t <= 0))
+        ),
+    },
+)
+
+LOSS = Exercise(
+    name="ab.loss",
+    prompt="The AB loss of one stage: the squared hinge with margin mu, summed over channels and places, mean over the "
+    "batch: one number.\ns, t: maps (N, C, H, W) before their ReLU.",
+    reference=ab_loss,
+    cases=lambda: [
+        (maps(1, 4, 3, 2, 2), maps(2, 4, 3, 2, 2), 1.0),
+        (maps(3, 3, 5, 2, 4), maps(4, 3, 5, 2, 4).relu(), 2.0),
+    ],
+    mistakes={
+        "This is a mean over neurons too; the paper sums them. It would need a weight C·H·W times as large.": (
+            lambda s, t, mu: hinge(s, t, mu).mean()
+        ),
+        "The sum runs over the batch as well: divide by its size, or the loss grows with N.": (
+            lambda s, t, mu: hinge(s, t, mu).sum()
+        ),
+        "This is a mean over the places of a channel; the paper sums all neurons of a map.": (
+            lambda s, t, mu: hinge(s, t, mu).mean(dim=(0, 2, 3)).sum()
+        ),
+        "A norm has a root in it; the equation has the squared norm. Add up the squares.": (
+            lambda s, t, mu: hinge(s, t, mu).sum().sqrt() / len(s)
+        ),
+        "Each image's norm has a root in it; the equation has the squared norm. Add up the squares.": (
+            lambda s, t, mu: hinge(s, t, mu).flatten(1).sum(dim=1).sqrt().mean()
+        ),
+        "The square is missing.": lambda s, t, mu: F.relu(mu - turned(s, t)).sum() / len(s),
+        "The sides have changed places: where the teacher fires, a student far above 0 must cost nothing.": (
+            lambda s, t, mu: summed(F.relu(mu - turned(-s, t)), s)
+        ),
+        "One side only: where the teacher is silent, a student that fires costs nothing.": (
+            lambda s, t, mu: summed(torch.where(t > 0, F.relu(mu - s), 0.0), s)
+        ),
+        "The hinge is missing: what lies beyond the margin on its right side must cost nothing and get no gradient.": (
+            lambda s, t, mu: summed(mu - turned(s, t), s)
+        ),
+        "mu plays no part in your result.": lambda s, t, mu: summed(F.relu(1 - turned(s, t)), s),
+        "t = 0 counts as firing here; a neuron fires where t > 0.": (
+            lambda s, t, mu: summed(torch.where(t >= 0, F.relu(mu - s), F.relu(mu + s)), s)
+        ),
+        "This compares the values. AB asks on which side of 0 the teacher is, not where.": (
+            lambda s, t, mu: (s - t).pow(2).sum() / len(s)
+        ),
+        "The student was rectified first: every silent neuron of the teacher then costs at least mu squared.": (
+            lambda s, t, mu: summed(F.relu(mu - turned(s.relu(), t)), s)
+        ),
+    },
+    hints=[
+        "Your hinge for every neuron, then one sum and one division.",
+        "Sum over all four dimensions at once; what is a mean over the batch then?",
+        "Divide the sum of the squares by len(s).",
+    ],
+    also_right={
+        "mean over the batch of sums": lambda s, t, mu: hinge(s, t, mu).flatten(1).sum(dim=1).mean(),
+        "squared norm": lambda s, t, mu: torch.linalg.vector_norm(F.relu(mu - turned(s, t))) ** 2 / len(s),
+        "only the neurons that are wrong": lambda s, t, mu: (
+            ((s[(t > 0) & (s < mu)] - mu).pow(2).sum() + (s[(t <= 0) & (s > -mu)] + mu).pow(2).sum()) / s.shape[0]
+        ),
+    },
+)
+
+AGREEMENT = Exercise(
+    name="ab.agreement",
+    prompt="The share (0 to 1) of neurons that stand on the teacher's side of their boundary: both fire, or neither.\n"
+    "s, t: maps (N, C, H, W) before their ReLU; t may be rectified. A neuron fires where its value is above 0.",
+    reference=sides_agree,
+    cases=lambda: [
+        (maps(1, 4, 3, 2, 2), maps(2, 4, 3, 2, 2)),
+        (maps(3, 3, 5, 2, 4), maps(4, 3, 5, 2, 4).relu()),
+        (maps(5, 3, 5, 2, 2).relu(), maps(6, 3, 5, 2, 2).relu()),
+    ],
+    gradient=False,
+    mistakes={
+        "Only pairs that both fire are counted; both silent is the same side too.": (
+            lambda s, t: ((s > 0) & (t > 0)).float().mean()
+        ),
+        "The product is 0 for a rectified teacher, and its silent neurons never count as equal.": (
+            lambda s, t: (s * t > 0).float().mean()
+        ),
+        "sign knows three values: 0 and -1 are both silent, but not equal.": (
+            lambda s, t: (s.sign() == t.sign()).float().mean()
+        ),
+        "This is the share on the wrong side.": lambda s, t: ((s > 0) != (t > 0)).float().mean(),
+        "This counts the neurons; the share is asked for.": lambda s, t: ((s > 0) == (t > 0)).float().sum(),
+        "This is in percent; the share, 0 to 1, is asked for.": lambda s, t: 100 * sides_agree(s, t),
+    },
+    hints=["s > 0 is a tensor of True and False: where does the student fire?", "Two of them can be compared with ==."],
+    also_right={
+        "one minus the wrong": lambda s, t: 1 - ((s > 0) ^ (t > 0)).double().mean().float(),
+        "both or neither": lambda s, t: (((s > 0) & (t > 0)) | ((s <= 0) & (t <= 0))).float().mean(),
+    },
+    stars=1,
+)
+
+WEIGHTS = Exercise(
+    name="ab.stage_weights",
+    prompt="Weights for the given number of stages, a list: 1 for the last stage, for each stage before it half of the "
+    "next one's.",
+    reference=stage_weights,
+    cases=lambda: [(3,), (4,), (1,)],
+    mistakes={
+        "The other way round: the last, deepest stage has weight 1.": lambda stages: stage_weights(stages)[::-1],
+        "All stages weigh the same here: then the first, largest map decides alone.": lambda stages: [1.0] * stages,
+        "Half of what is asked for: the last one must be 1.": lambda stages: [
+            2.0 ** (i - stages) for i in range(stages)
+        ],
+        "The ratios are right, but it is the last one that must be 1, not the first.": (
+            lambda stages: [2.0**i for i in range(stages)]
+        ),
+        "The ratios are right, but the weights need not sum to 1: the last one is 1.": (
+            lambda stages: [2.0**i / (2**stages - 1) for i in range(stages)]
+        ),
+        "The weights fall to a half, a third, ...: each must be half of the next one.": (
+            lambda stages: [1 / (stages - i) for i in range(stages)]
+        ),
+    },
+    hints=["For three stages: 1/4, 1/2, 1.", "A power of 2 whose exponent ends at 0."],
+    also_right={"with 0.5": lambda stages: [0.5**k for k in reversed(range(stages))]},
+)
+
+FLOOR = Question(
+    name="ab.floor",
+    prompt="Somebody taps the student AFTER its ReLU. 60 % of the teacher's neurons are silent, and mu = 0.5. How low "
+    "can the mean cost per neuron get, however long this student trains?",
+    answer=lambda: 0.6 * 0.5**2,
+    wrong={
+        "The hinge is squared.": 0.6 * 0.5,
+        "It is the silent neurons that a rectified student cannot serve.": 0.4 * 0.5**2,
+        "mu is 0.5, not 1.": 0.6,
+        "At 0 a rectified student stands on the boundary, mu short of where a silent neuron should be.": 0.0,
+        "That is what a silent neuron costs; how many of them are there?": 0.5**2,
+    },
+    hints=[
+        "What is the lowest value that comes out of a ReLU?",
+        "What does a silent neuron cost there? And a firing one?",
+    ],
+    explanation="A firing neuron can reach mu and costs nothing. A silent one should go to -mu; a rectified student "
+    "stops at 0 and pays mu² = 0.25 for each: 60 % of 0.25. A loss that stands still at the silent share times mu² "
+    "gives this bug away.",
+)
+
+EXERCISES = [HINGE, LOSS, AGREEMENT, FLOOR, WEIGHTS]

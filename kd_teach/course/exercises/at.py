@@ -1,0 +1,259 @@
+"""Exercises of `03_at`."""
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+
+
+def attention(f, p):
+    q = f.abs().pow(p).sum(dim=1).flatten(1)  # (N, HW)
+    return q / q.norm(dim=1, keepdim=True)
+
+
+def at_loss(f_s, f_t):
+    q_s = F.normalize(f_s.pow(2).sum(dim=1).flatten(1), dim=1)  # (N, HW)
+    q_t = F.normalize(f_t.detach().pow(2).sum(dim=1).flatten(1), dim=1)
+    return (q_s - q_t).norm(dim=1).mean()
+
+
+def at_pooled(f_s, f_t):
+    f_t = F.adaptive_avg_pool2d(f_t.detach(), f_s.shape[2:])  # (N, C', h, w)
+    q_s = F.normalize(f_s.pow(2).sum(dim=1).flatten(1), dim=1)  # (N, hw)
+    q_t = F.normalize(f_t.pow(2).sum(dim=1).flatten(1), dim=1)
+    return (q_s - q_t).norm(dim=1).mean()
+
+
+def maps(seed, *shape):
+    """Signed feature maps with channels of unequal size, so that no two ways of adding them up agree."""
+    generator = torch.Generator().manual_seed(seed)
+    loud = torch.linspace(0.5, 2, shape[1]).view(-1, 1, 1)
+    return loud * torch.randn(*shape, generator=generator) + 0.3
+
+
+def energies(f, p=2):
+    return f.abs().pow(p).sum(dim=1).flatten(1)  # (N, HW)
+
+
+def unit_energies(f):
+    return F.normalize(energies(f), dim=1)
+
+
+def mean_length(difference):
+    return difference.norm(dim=1).mean()
+
+
+def compare(f_s, f_t, to_map=unit_energies, size=mean_length):
+    return size(to_map(f_s) - to_map(f_t.detach()))
+
+
+def pooled(f_t, f_s):
+    return F.adaptive_avg_pool2d(f_t, f_s.shape[2:])
+
+
+MAP = Exercise(
+    name="at.map",
+    prompt="The attention maps (N, HW) of feature maps f (N, C, H, W): |f|^p summed over the channels, then each "
+    "image's map brought to Euclidean length 1.",
+    reference=attention,
+    cases=lambda: [(maps(1, 3, 4, 3, 2), 2), (maps(2, 2, 5, 2, 4), 3), (maps(3, 4, 3, 3, 3), 1)],
+    mistakes={
+        "The maps are not normalised: divide each image's map by its length, or a loud network counts for more.": (
+            energies
+        ),
+        "Your map is 1 at every place: it was divided by its length over the one channel that is left. Flatten to "
+        "(N, HW) first, then take the length of each row.": (
+            lambda f, p: F.normalize(f.abs().pow(p).sum(dim=1, keepdim=True)).flatten(1)
+        ),
+        "The length was taken over the batch (dim=0): then one image's map changes when another image changes.": (
+            lambda f, p: F.normalize(energies(f, p), dim=0)
+        ),
+        "One length for the whole batch: every image's map needs its own, so name the dimension.": (
+            lambda f, p: energies(f, p) / energies(f, p).norm()
+        ),
+        "The absolute value is missing: with an odd p negative entries cancel positive ones.": (
+            lambda f, p: F.normalize(f.pow(p).sum(dim=1).flatten(1), dim=1)
+        ),
+        "p plays no part: you add up |f| as it is; it must be raised to p.": (
+            lambda f, p: F.normalize(energies(f, 1), dim=1)
+        ),
+        "p plays no part: you square whatever p is.": lambda f, p: unit_energies(f),
+        "Power and sum have changed places: channels of opposite sign cancel before the power.": (
+            lambda f, p: F.normalize(f.sum(dim=1).abs().pow(p).flatten(1), dim=1)
+        ),
+        "Each map sums to 1 (the length with p = 1); Euclidean length 1 is asked for. In F.normalize(x, 1) the 1 is "
+        "not the dimension: write dim=1.": lambda f, p: F.normalize(energies(f, p), p=1, dim=1),
+        "You took the p-th root of the sum: leave the sum of powers as it is.": (
+            lambda f, p: F.normalize(energies(f, p).pow(1 / p), dim=1)
+        ),
+        "This takes the strongest channel at each place: the paper's other map. Here the channels are added up.": (
+            lambda f, p: F.normalize(f.abs().pow(p).amax(dim=1).flatten(1), dim=1)
+        ),
+        "You added up the places and kept the channels; a map has one number per place: sum over dim=1.": (
+            lambda f, p: F.normalize(f.abs().pow(p).sum(dim=(2, 3)), dim=1)
+        ),
+    },
+    hints=[
+        "Three steps: a power, a sum, a division. What is the shape after each?",
+        "The sum runs over dim=1, which leaves (N, H, W); flatten(1) makes that (N, HW).",
+        "q = f.abs().pow(p).sum(dim=1).flatten(1), then q divided by its norm along dim=1 with keepdim=True.",
+    ],
+    also_right={
+        "mean over channels": lambda f, p: F.normalize(f.abs().pow(p).mean(dim=1).flatten(1), dim=1),
+        "flattened first": lambda f, p: F.normalize(f.flatten(2).abs().pow(p).sum(dim=1), dim=1),
+        "the p-norm to the power p": (
+            lambda f, p: F.normalize(torch.linalg.vector_norm(f, ord=p, dim=1).pow(p).flatten(1), dim=1)
+        ),
+        "scaled beforehand": (
+            lambda f, p: F.normalize(energies(f / f.abs().amax(dim=(1, 2, 3), keepdim=True), p), dim=1)
+        ),
+    },
+    stars=1,
+)
+
+LOSS = Exercise(
+    name="at.loss",
+    prompt="The paper's AT loss of one stage at p = 2: the Euclidean distance between the two attention maps of an "
+    "image, averaged over the images: one number.\n"
+    "f_s, f_t: (N, C, H, W) of student and teacher, C may differ. No gradient may reach f_t.",
+    reference=at_loss,
+    cases=lambda: [
+        (maps(1, 4, 3, 3, 2), maps(2, 4, 5, 3, 2)),
+        (maps(3, 2, 6, 2, 4), maps(4, 2, 2, 2, 4)),
+    ],
+    detached=("f_t",),
+    mistakes={
+        "The distance is squared: take its root for every image before the mean.": (
+            lambda s, t: compare(s, t, size=lambda d: d.pow(2).sum(dim=1).mean())
+        ),
+        "This is RepDistiller's mean of squares: the squared distance, also divided by H·W. The paper takes the "
+        "distance itself.": lambda s, t: compare(s, t, size=lambda d: d.pow(2).mean()),
+        "The images are added up: take their mean, or the loss grows with the batch.": (
+            lambda s, t: compare(s, t, size=lambda d: d.norm(dim=1).sum())
+        ),
+        "One root for the whole batch: each image has its own distance, and the mean comes last.": (
+            lambda s, t: compare(s, t, size=torch.norm)
+        ),
+        "This adds up absolute differences; the distance is Euclidean.": (
+            lambda s, t: compare(s, t, size=lambda d: d.abs().sum(dim=1).mean())
+        ),
+        "The maps are not normalised: now their size matters, and a loud network is far from every other.": (
+            lambda s, t: compare(s, t, energies)
+        ),
+        "Only the student's map is normalised: bring both to length 1.": (
+            lambda s, t: mean_length(unit_energies(s) - energies(t.detach()))
+        ),
+        "This loss is 0 for any two networks: the maps were divided by their length over a single channel, which "
+        "makes them 1 everywhere. Flatten to (N, HW) before you normalise.": (
+            lambda s, t: compare(s, t, lambda f: F.normalize(f.pow(2).sum(dim=1, keepdim=True)).flatten(1))
+        ),
+        "The length was taken over the batch (dim=0): then one image's loss changes when another image changes.": (
+            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f), dim=0))
+        ),
+        "The square of the activations is missing: a channel with its sign turned must not change the map.": (
+            lambda s, t: compare(s, t, lambda f: F.normalize(f.sum(dim=1).flatten(1), dim=1))
+        ),
+        "This sums |f|, the map with p = 1; the exercise asks for p = 2.": (
+            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f, 1), dim=1))
+        ),
+        "Each map was made to sum to 1; it must have Euclidean length 1.": (
+            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f), p=1, dim=1))
+        ),
+        "A half too much: the paper's 1/2 belongs to the weight beta / 2, not to the distance.": (
+            lambda s, t: compare(s, t) / 2
+        ),
+    },
+    hints=[
+        "Two attention maps, their difference, one number per image, their mean.",
+        "(N, HW) minus (N, HW); the Euclidean norm along dim=1 leaves (N).",
+        "Build both maps as in at.map with p = 2, the teacher's f detached; then (q_s - q_t).norm(dim=1).mean().",
+    ],
+    also_right={
+        "mean over channels": (
+            lambda s, t: compare(s, t, lambda f: F.normalize(f.pow(2).mean(dim=1).flatten(1), dim=1))
+        ),
+        "from the cosine": (
+            lambda s, t: (2 - 2 * F.cosine_similarity(energies(s), energies(t.detach()), dim=1)).sqrt().mean()
+        ),
+        "root by hand": lambda s, t: compare(s, t, size=lambda d: d.square().sum(dim=1).sqrt().sum() / len(d)),
+    },
+)
+
+POOLED = Exercise(
+    name="at.pooled",
+    prompt="The same loss where the teacher's grid is larger, as for two networks of other strides: the teacher's "
+    "feature maps are first averaged down to the student's grid.\n"
+    "f_s: (N, C, h, w), f_t: (N, C', H, W) with H >= h, W >= w. No gradient may reach f_t.",
+    reference=at_pooled,
+    cases=lambda: [
+        (maps(1, 3, 4, 2, 3), maps(2, 3, 5, 4, 6)),
+        (maps(3, 2, 3, 3, 3), maps(4, 2, 3, 6, 6)),
+    ],
+    detached=("f_t",),
+    mistakes={
+        "You averaged the energies; it is the features that are averaged, before the square. They differ wherever a "
+        "channel varies within a cell.": lambda s, t: mean_length(
+            unit_energies(s) - F.normalize(pooled(t.detach().pow(2).sum(dim=1), s).flatten(1), dim=1)
+        ),
+        "This keeps the largest value of each cell; the cells are averaged.": (
+            lambda s, t: compare(s, F.adaptive_max_pool2d(t, s.shape[2:]))
+        ),
+        "You enlarged the student's maps; bring the teacher's down instead: what a coarse grid does not hold cannot "
+        "be compared.": lambda s, t: compare(F.interpolate(s, size=t.shape[2:]), t),
+        "You enlarged the student's maps (smoothly); bring the teacher's down to the student's grid instead.": (
+            lambda s, t: compare(F.interpolate(s, size=t.shape[2:], mode="bilinear"), t)
+        ),
+        "This picks one entry per cell (the nearest) and drops the others; average them.": (
+            lambda s, t: compare(s, F.interpolate(t, size=s.shape[2:]))
+        ),
+        "The pooling is right; the distance is squared: take the root for every image.": (
+            lambda s, t: compare(s, pooled(t, s), size=lambda d: d.pow(2).sum(dim=1).mean())
+        ),
+        "The pooling is right; this is the mean of squares, and the paper takes the distance.": (
+            lambda s, t: compare(s, pooled(t, s), size=lambda d: d.pow(2).mean())
+        ),
+        "The pooling is right; the maps are not normalised.": lambda s, t: compare(s, pooled(t, s), energies),
+    },
+    hints=[
+        "Which of the two grids can hold what the other knows? Shrink the other.",
+        "Average pooling to a given size comes before everything else; the rest is the loss that you have.",
+        "F.adaptive_avg_pool2d(f_t.detach(), f_s.shape[2:]), then as in at.loss.",
+    ],
+    also_right={
+        "area interpolation": lambda s, t: compare(s, F.interpolate(t, size=s.shape[2:], mode="area")),
+        "plain average pooling": lambda s, t: compare(s, F.avg_pool2d(t, t.shape[2] // s.shape[2])),
+    },
+)
+
+LARGEST = Question(
+    name="at.largest",
+    prompt="The largest value that the paper's loss of one stage can have.",
+    answer=lambda: 2**0.5,
+    wrong={
+        "That is for unit vectors that point in opposite directions; an attention map has no entry below 0.": 2.0,
+        "That is the length of one map, not the distance of two.": 1.0,
+    },
+    hints=[
+        "Two unit vectors without negative entries: which pair is furthest apart?",
+        "Maps without a common place: (1, 0) and (0, 1).",
+    ],
+    explanation="|a - b|² = 2 - 2 a.b, and a.b >= 0 for vectors without negative entries: at most √2, where the maps "
+    "share no place.",
+)
+
+WEIGHT = Question(
+    name="at.weight",
+    prompt="RepDistiller takes the mean of squares over all N·H·W entries, times 1000. Which weight does "
+    "|difference|², averaged over the images, then have at a stage of 16 × 16 places?",
+    answer=lambda: 1000 / (16 * 16),
+    wrong={
+        "The mean divides by every entry of the map, H·W of them, not by its side.": 1000 / 16,
+        "The mean over all entries divides by more than the number of images.": 1000.0,
+        "That is the share of one entry; it is still to be multiplied by 1000.": 1 / 256,
+    },
+    hints=["A mean over N·H·W entries is a mean over N of sums, divided by H·W.", "How many places has the stage?"],
+    explanation="1000 / 256. The finer a stage, the less it counts: 1000 / 1024 at 32 × 32, 1000 / 64 at 8 × 8.",
+    stars=2,
+)
+
+EXERCISES = [MAP, LOSS, POOLED, LARGEST, WEIGHT]

@@ -1,0 +1,207 @@
+"""Exercises of `13_crd`."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+
+
+def critic(score, tau, k, n):
+    return torch.sigmoid(score / tau - math.log(k / n))
+
+
+def crd_side(positive, negative, tau, n):
+    shift = math.log(negative.shape[1] / n)
+    found = F.logsigmoid(positive / tau - shift)
+    rejected = F.logsigmoid(shift - negative / tau).sum(dim=1)
+    return -(found + rejected).mean()
+
+
+def renew(rows, index, new, momentum):
+    rows = rows.clone()
+    blend = momentum * rows[index] + (1 - momentum) * new
+    rows[index] = F.normalize(blend, dim=1)
+    return rows
+
+
+def scores(seed, *shape):
+    return 2 * torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) - 1
+
+
+def units(seed, *shape):
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=1)
+
+
+def written(rows, index, values):
+    rows = rows.clone()
+    rows[index] = values
+    return rows
+
+
+def from_h(positive, negative, tau, n):
+    k = negative.shape[1]
+    h_positive = (positive / tau).exp() / ((positive / tau).exp() + k / n)
+    h_negative = (negative / tau).exp() / ((negative / tau).exp() + k / n)
+    return -(h_positive.log().mean() + k * (1 - h_negative).log().mean())
+
+
+CRITIC = Exercise(
+    name="crd.critic",
+    prompt="h: the probability that two embeddings are partners, from their score a·b (any shape).\n"
+    "tau: temperature; k: strangers per partner; n: size of the training set.",
+    reference=critic,
+    cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100)],
+    mistakes={
+        "K/n is upside down: the more strangers there are, the less likely is any one pair to be partners.": (
+            lambda score, tau, k, n: torch.sigmoid(score / tau - math.log(n / k))
+        ),
+        "The score is not divided by tau.": lambda score, tau, k, n: torch.sigmoid(score - math.log(k / n)),
+        "You multiply by tau; a small tau must make h steeper.": (
+            lambda score, tau, k, n: torch.sigmoid(score * tau - math.log(k / n))
+        ),
+        "K/n is missing: this is h for as many partners as strangers.": (
+            lambda score, tau, k, n: torch.sigmoid(score / tau)
+        ),
+        "The denominator holds K where the equation has K/n.": (
+            lambda score, tau, k, n: torch.sigmoid(score / tau - math.log(k))
+        ),
+    },
+    hints=[
+        "Write the fraction of the equation as it stands, with torch.exp.",
+        "Numerator: exp(score / tau). Denominator: the same plus k / n.",
+    ],
+    also_right={
+        "as a fraction": lambda score, tau, k, n: (score / tau).exp() / ((score / tau).exp() + k / n),
+        "divided through": lambda score, tau, k, n: 1 / (1 + k / n * (-score / tau).exp()),
+    },
+    stars=1,
+)
+
+SIDE = Exercise(
+    name="crd.side",
+    prompt="L_side: minus the mean over anchors of log h(partner) plus the sum over strangers of log(1 - h).\n"
+    "positive (N,), negative (N, K): scores a·b; tau: temperature; n: size of the training set. One number.",
+    reference=crd_side,
+    cases=lambda: [(scores(1, 6), scores(2, 6, 4), 0.5, 10), (scores(3, 3), scores(4, 3, 8), 0.7, 20)],
+    mistakes={
+        "This is InfoNCE: it picks the partner among K + 1. CRD judges each pair by itself.": (
+            lambda p, q, tau, n: F.cross_entropy(
+                torch.cat([p[:, None], q], dim=1) / tau, torch.zeros(len(p), dtype=torch.long)
+            )
+        ),
+        "The strangers are averaged; the equation has K times the expectation, their sum.": (
+            lambda p, q, tau, n: (
+                -(
+                    F.logsigmoid(p / tau - math.log(q.shape[1] / n))
+                    + F.logsigmoid(math.log(q.shape[1] / n) - q / tau).mean(dim=1)
+                ).mean()
+            )
+        ),
+        "Only the partners count here: h would answer yes to everything.": (
+            lambda p, q, tau, n: -F.logsigmoid(p / tau - math.log(q.shape[1] / n)).mean()
+        ),
+        "Only the strangers count here: h would answer no to everything.": (
+            lambda p, q, tau, n: -F.logsigmoid(math.log(q.shape[1] / n) - q / tau).sum(dim=1).mean()
+        ),
+        "Strangers are rewarded like partners: they need log(1 - h), not log h.": (
+            lambda p, q, tau, n: (
+                -(
+                    F.logsigmoid(p / tau - math.log(q.shape[1] / n))
+                    + F.logsigmoid(q / tau - math.log(q.shape[1] / n)).sum(dim=1)
+                ).mean()
+            )
+        ),
+        "The sign is wrong: a loss is minus the log-likelihood.": lambda p, q, tau, n: -crd_side(p, q, tau, n),
+        "The anchors are summed; divide by their number N, or the loss grows with the batch.": (
+            lambda p, q, tau, n: crd_side(p, q, tau, n) * len(p)
+        ),
+        "K/n is missing in h.": (
+            lambda p, q, tau, n: -(F.logsigmoid(p / tau) + F.logsigmoid(-q / tau).sum(dim=1)).mean()
+        ),
+    },
+    hints=[
+        "K is negative.shape[1]. Take your h for the partners and for the strangers.",
+        "log h of each partner (N,), plus the sum over dim=1 of log(1 - h) of its strangers (N,).",
+        "The mean over the N anchors, with a minus. F.logsigmoid is the exact way to write log h and log(1 - h).",
+    ],
+    also_right={"from h": from_h},
+    stars=2,
+)
+
+RENEW = Exercise(
+    name="crd.renew",
+    prompt="The memory bank after a step: rows (n, D) with those of `index` (N,) renewed by `new` (N, D).\n"
+    "A renewed row is momentum * old + (1 - momentum) * new, brought back to length 1. Leave the argument as it is.",
+    reference=renew,
+    cases=lambda: [
+        (units(1, 6, 4), torch.tensor([4, 0]), units(2, 2, 4), 0.5),
+        (units(3, 5, 3), torch.tensor([1, 2, 3]), units(4, 3, 3), 0.8),
+    ],
+    gradient=False,
+    mistakes={
+        "The renewed rows do not have length 1: normalise after blending.": (
+            lambda rows, index, new, m: written(rows, index, m * rows[index] + (1 - m) * new)
+        ),
+        "The momentum weighs the new embedding; it says how much of the OLD row stays.": (
+            lambda rows, index, new, m: written(rows, index, F.normalize((1 - m) * rows[index] + m * new, dim=1))
+        ),
+        "The old rows are thrown away: momentum plays no part.": (
+            lambda rows, index, new, m: written(rows, index, F.normalize(new, dim=1))
+        ),
+        "You return the renewed rows only; the bank keeps all n.": (
+            lambda rows, index, new, m: F.normalize(m * rows[index] + (1 - m) * new, dim=1)
+        ),
+        "Other rows were renewed than those of `index`: these are the first N.": (
+            lambda rows, index, new, m: written(
+                rows, torch.arange(len(index)), F.normalize(m * rows[index] + (1 - m) * new, dim=1)
+            )
+        ),
+        "The rows are normalised over dim=0; each row must have length 1.": (
+            lambda rows, index, new, m: written(rows, index, F.normalize(m * rows[index] + (1 - m) * new, dim=0))
+        ),
+    },
+    hints=[
+        "Start from rows.clone(), so that the argument stays as it is.",
+        "Blend rows[index] and new, then normalise over dim=1.",
+        "Assign the result to the rows of index and return the whole bank.",
+    ],
+    also_right={
+        "with index_copy": lambda rows, index, new, m: rows.index_copy(
+            0, index, F.normalize(m * rows.index_select(0, index) + (1 - m) * new, dim=1)
+        )
+    },
+    stars=2,
+)
+
+CHANCE = Question(
+    name="crd.chance",
+    prompt="Someone who cannot tell partners from strangers does best to answer h = 1/(1 + K) to every pair. "
+    "What is L_side then for K = 4?",
+    answer=lambda: math.log(1 + 4) + 4 * math.log(1 + 1 / 4),
+    wrong={
+        "That is the partner's term alone (InfoNCE's start); every stranger adds one of its own.": math.log(5),
+        "That counts one stranger; there are K of them.": math.log(5) + math.log(5 / 4),
+        "That is both sides together; the question is about one.": 2 * (math.log(5) + 4 * math.log(5 / 4)),
+    },
+    hints=["The partner's term is -log h.", "Each stranger's is -log(1 - h) = -log(K / (K + 1)), and there are K."],
+    explanation="log(1 + K) + K log(1 + 1/K), near log K + 1 for many strangers. So the bound log K - L_side "
+    "starts near -1: it says nothing until the loss has fallen below log K.",
+)
+
+CEILING = Question(
+    name="crd.ceiling",
+    prompt="The bound on the mutual information is log K - L_side. However good the student: what can it not exceed, "
+    "in nats, for K = 256?",
+    answer=lambda: math.log(256),
+    wrong={
+        "In bits that is right; the loss uses the natural logarithm.": 8,
+        "L_side is not 0 at chance, but for a perfect critic it can come near 0.": math.log(256) - 1,
+        "That is K itself; the bound holds its logarithm.": 256,
+    },
+    hints=["L_side is a sum of -log of probabilities: what is its smallest value?", "It cannot be below 0."],
+    explanation="L_side >= 0, so the bound never exceeds log K: to certify more, take more strangers.",
+)
+
+EXERCISES = [CRITIC, SIDE, RENEW, CHANCE, CEILING]

@@ -1,0 +1,189 @@
+"""Exercises of `01_kd`."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+
+
+def soften(z, T):
+    return F.softmax(z / T, dim=1)
+
+
+def kd_loss(z_s, z_t, T):
+    log_p_s = F.log_softmax(z_s / T, dim=1)
+    p_t = F.softmax(z_t.detach() / T, dim=1)
+    return T**2 * F.kl_div(log_p_s, p_t, reduction="batchmean")
+
+
+def kd_total(z_s, z_t, y, T, alpha, gamma):
+    log_p_s = F.log_softmax(z_s / T, dim=1)
+    p_t = F.softmax(z_t.detach() / T, dim=1)
+    soft = T**2 * F.kl_div(log_p_s, p_t, reduction="batchmean")
+    return gamma * F.cross_entropy(z_s, y) + alpha * soft
+
+
+def logits(seed, n, k=10, size=3.0):
+    return size * torch.randn(n, k, generator=torch.Generator().manual_seed(seed))
+
+
+def by_hand(z_s, z_t, T):
+    p_s, p_t = soften(z_s, T), soften(z_t.detach(), T)
+    return T**2 * (p_t * (p_t.log() - p_s.log())).sum() / len(z_s)
+
+
+def divergence(log_p_s, p_t, T, **how):
+    return T**2 * F.kl_div(log_p_s, p_t, **{"reduction": "batchmean", **how})
+
+
+SOFTEN = Exercise(
+    name="kd.soften",
+    prompt="Class probabilities (N, K) of logits z (N, K) at temperature T.",
+    reference=soften,
+    cases=lambda: [(logits(1, 4), 4.0), (logits(2, 3, k=5), 0.5)],
+    mistakes={
+        "Divide the logits by T before the softmax, not the probabilities after it: they must sum to 1.": (
+            lambda z, T: F.softmax(z, dim=1) / T
+        ),
+        "The softmax runs over the batch (dim=0); each image's probabilities must sum to 1: run it over the classes.": (
+            lambda z, T: F.softmax(z / T, dim=0)
+        ),
+        "You multiply by T: that sharpens. A high temperature must flatten.": lambda z, T: F.softmax(z * T, dim=1),
+        "T plays no part in your result.": lambda z, T: F.softmax(z, dim=1),
+        "These are logarithms (log_softmax); the exercise asks for the probabilities.": (
+            lambda z, T: F.log_softmax(z / T, dim=1)
+        ),
+    },
+    hints=[
+        "At T = 1 this is the ordinary softmax over the classes.",
+        "A large T must bring all probabilities near 1/K: what can T do to the logits so that they come closer?",
+        "Divide the logits by T, then take the softmax over dim=1.",
+    ],
+    also_right={"written with exp": lambda z, T: torch.exp(z / T) / torch.exp(z / T).sum(dim=1, keepdim=True)},
+    stars=1,
+)
+
+LOSS = Exercise(
+    name="kd.loss",
+    prompt="T^2 times the mean over the batch of KL(teacher || student) at temperature T: one number.\n"
+    "z_s, z_t: logits (N, K) of student and teacher. No gradient may reach z_t.",
+    reference=kd_loss,
+    cases=lambda: [(logits(1, 8), logits(2, 8), 4.0), (logits(3, 5, k=4), logits(4, 5, k=4), 2.0)],
+    detached=("z_t",),
+    mistakes={
+        "T² is missing: without it the gradient fades as T grows.": lambda s, t, T: kd_loss(s, t, T) / T**2,
+        'reduction="mean" divides by the number of classes too; the equation divides by N only: use "batchmean".': (
+            lambda s, t, T: kd_loss(s, t, T) / s.shape[1]
+        ),
+        'Two at once: reduction="mean" divides by the number of classes too, and T² is missing.': (
+            lambda s, t, T: kd_loss(s, t, T) / s.shape[1] / T**2
+        ),
+        'reduction="sum" does not divide by the batch: the loss grows with N. Use "batchmean".': (
+            lambda s, t, T: kd_loss(s, t, T) * len(s)
+        ),
+        "Student and teacher have changed places: kl_div(input, target) takes the student's log-probabilities first.": (
+            lambda s, t, T: divergence(F.log_softmax(t.detach() / T, 1), F.softmax(s / T, 1), T)
+        ),
+        "kl_div got the student's probabilities; it wants their logarithms: log_softmax.": (
+            lambda s, t, T: divergence(F.softmax(s / T, 1), F.softmax(t.detach() / T, 1), T)
+        ),
+        "Only the student was softened: divide the teacher's logits by T as well.": (
+            lambda s, t, T: divergence(F.log_softmax(s / T, 1), F.softmax(t.detach(), 1), T)
+        ),
+        "Only the teacher was softened: divide the student's logits by T as well.": (
+            lambda s, t, T: divergence(F.log_softmax(s, 1), F.softmax(t.detach() / T, 1), T)
+        ),
+        "The softmax runs over the batch (dim=0): it must run over the classes (dim=1).": (
+            lambda s, t, T: divergence(F.log_softmax(s / T, 0), F.softmax(t.detach() / T, 0), T)
+        ),
+        "This multiplies by T once; the gradient of the softened softmax holds 1/T twice, so it takes T².": (
+            lambda s, t, T: kd_loss(s, t, T) / T
+        ),
+        "This is the cross-entropy with soft targets: its gradient is right, its value too large by the teacher's "
+        "entropy. Subtract that, or use kl_div.": (
+            lambda s, t, T: -(T**2) * (F.softmax(t.detach() / T, 1) * F.log_softmax(s / T, 1)).sum(1).mean()
+        ),
+    },
+    hints=[
+        "Four lines: the student's log-probabilities, the teacher's probabilities, their divergence, the T².",
+        "F.log_softmax(z_s / T, dim=1) for the student; F.softmax for the teacher, whose logits are detached.",
+        'F.kl_div(student_log_probabilities, teacher_probabilities, reduction="batchmean"), then times T**2.',
+    ],
+    also_right={
+        "by hand": by_hand,
+        "log_target": lambda s, t, T: divergence(
+            F.log_softmax(s / T, 1), F.log_softmax(t.detach() / T, 1), T, log_target=True
+        ),
+        "mean over samples of sums": lambda s, t, T: (
+            T * T * F.kl_div(F.log_softmax(s / T, 1), F.softmax(t.detach() / T, 1), reduction="none").sum(1).mean()
+        ),
+        "cross-entropy minus entropy": lambda s, t, T: (
+            T**2
+            * (F.cross_entropy(s / T, soften(t.detach(), T)) - F.cross_entropy(t.detach() / T, soften(t.detach(), T)))
+        ),
+    },
+)
+
+TOTAL = Exercise(
+    name="kd.total",
+    prompt="gamma times the cross-entropy with the labels y (N), plus alpha times the KD loss at temperature T.\n"
+    "The labels' term sees the student's logits at T = 1. No gradient may reach z_t.",
+    reference=kd_total,
+    cases=lambda: [
+        (logits(1, 6), logits(2, 6), torch.tensor([0, 3, 9, 1, 1, 5]), 4.0, 0.9, 0.1),
+        (logits(5, 3, k=4), logits(6, 3, k=4), torch.tensor([2, 0, 3]), 2.0, 0.3, 1.0),
+    ],
+    detached=("z_t",),
+    mistakes={
+        "alpha and gamma have changed places: here alpha weighs the teacher. Programs differ in this: always look.": (
+            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, gamma, alpha)
+        ),
+        "gamma is not 1 - alpha: it is a weight of its own.": (
+            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha, 1 - alpha)
+        ),
+        "The labels' term was softened too: it wants the student's logits at T = 1.": (
+            lambda s, t, y, T, alpha, gamma: gamma * F.cross_entropy(s / T, y) + alpha * kd_loss(s, t, T)
+        ),
+        "T² is missing: without it alpha would have to change with T.": (
+            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha / T**2, gamma)
+        ),
+    },
+    hints=["F.cross_entropy(z_s, y) takes raw logits.", "Add your KD loss, each term times its own weight."],
+    also_right={
+        "from parts": lambda s, t, y, T, alpha, gamma: alpha * by_hand(s, t, T) + gamma * F.cross_entropy(s, y)
+    },
+)
+
+SMOOTHING = Question(
+    name="kd.uniform_teacher",
+    prompt="A teacher gives all classes the same probability. With T = 1, gamma = 0.9 and alpha = 0.1, training the "
+    "student equals training with F.cross_entropy(z, y, label_smoothing=e). What is e?",
+    answer=lambda: 0.1,
+    wrong={
+        "That is the labels' share; e is what goes to all classes alike.": 0.9,
+        "The smoothing e is the mass spread over all classes together, not per class.": 0.01,
+    },
+    hints=[
+        "Write both losses as a cross-entropy against one target vector.",
+        "Label smoothing's target is (1 - e) one-hot + e uniform; yours is gamma one-hot + alpha uniform.",
+    ],
+    explanation="KD with a uniform teacher is cross-entropy against the uniform distribution, up to a constant. "
+    "gamma CE(y) + alpha CE(uniform) is a cross-entropy against gamma one-hot + alpha uniform: label smoothing.",
+    stars=2,
+)
+
+FADE = Question(
+    name="kd.without_t2",
+    prompt="How many times smaller is the KD loss at T = 4 when T² is forgotten?",
+    answer=lambda: 4.0**2,
+    wrong={
+        "That is T; the loss holds T².": 4.0,
+        "That is the factor, not how many times smaller.": 1 / 16,
+    },
+    hints=["The rest of the loss is the same.", "Only the factor T² at T = 4 is missing."],
+    explanation=f"T² = {math.pow(4, 2):.0f} stands in front of everything else.",
+)
+
+EXERCISES = [SOFTEN, LOSS, TOTAL, FADE, SMOOTHING]

@@ -1,0 +1,336 @@
+"""Exercises of `12_nst`."""
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+
+
+def patterns(f):
+    x = f.flatten(2)  # (N, C, HW)
+    return x / x.norm(dim=2, keepdim=True)
+
+
+def nst_loss(f_s, f_t):
+    x = F.normalize(f_s.flatten(2), dim=2)  # (N, C_s, HW)
+    y = F.normalize(f_t.detach().flatten(2), dim=2)  # (N, C_t, HW)
+    ss = (x @ x.mT).pow(2).mean(dim=(1, 2))  # (N)
+    tt = (y @ y.mT).pow(2).mean(dim=(1, 2))
+    st = (x @ y.mT).pow(2).mean(dim=(1, 2))
+    return (ss + tt - 2 * st).mean()
+
+
+def linear_mmd(f_s, f_t):
+    x = F.normalize(f_s.flatten(2), dim=2).mean(dim=1)  # (N, HW): the mean pattern
+    y = F.normalize(f_t.detach().flatten(2), dim=2).mean(dim=1)
+    return (x - y).pow(2).sum(dim=1).mean()
+
+
+def place_gram(f):
+    x = F.normalize(f.flatten(2), dim=2)  # (N, C, HW)
+    return x.mT @ x / f.shape[1]
+
+
+def maps(seed, *shape):
+    """Signed feature maps with channels of unequal size, so that a forgotten normalisation shows."""
+    generator = torch.Generator().manual_seed(seed)
+    loud = torch.linspace(0.5, 2, shape[1]).view(-1, 1, 1)
+    return loud * torch.randn(*shape, generator=generator) + 0.4
+
+
+def pairs():
+    """Student and teacher on one grid, with as many channels and with fewer."""
+    return [(maps(1, 3, 4, 2, 3), maps(2, 3, 6, 2, 3)), (maps(3, 2, 5, 3, 3), maps(4, 2, 3, 3, 3))]
+
+
+def unit(f):
+    return F.normalize(f.flatten(2), dim=2)
+
+
+def all_pairs(kernel_values):
+    return kernel_values.mean(dim=(1, 2))
+
+
+def other_pairs(kernel_values):
+    """The mean without the diagonal."""
+    count = kernel_values.shape[1]
+    rest = kernel_values.sum(dim=(1, 2)) - kernel_values.diagonal(dim1=1, dim2=2).sum(dim=1)
+    return rest / (count * (count - 1))
+
+
+def discrepancies(f_s, f_t, kernel=torch.square, normalise=unit, own=all_pairs, cross=all_pairs):
+    """The three terms of MMD², each (N): student with student, teacher with teacher, student with teacher."""
+    x, y = normalise(f_s), normalise(f_t.detach())
+    return own(kernel(x @ x.mT)), own(kernel(y @ y.mT)), cross(kernel(x @ y.mT))
+
+
+def mmd(f_s, f_t, **how):
+    ss, tt, st = discrepancies(f_s, f_t, **how)
+    return (ss + tt - 2 * st).mean()
+
+
+def terms(f_s, f_t, combine):
+    return combine(*discrepancies(f_s, f_t)).mean()
+
+
+def summed(kernel_values):
+    return kernel_values.sum(dim=(1, 2))
+
+
+def by_rows(kernel_values):
+    return kernel_values.sum(dim=(1, 2)) / kernel_values.shape[1]
+
+
+def naive(f_s, f_t):
+    x, y = unit(f_s), unit(f_t.detach())
+    k = lambda a, b: (a[:, :, None] * b[:, None]).sum(dim=3).pow(2).mean(dim=(1, 2))
+    return (k(x, x) + k(y, y) - 2 * k(x, y)).mean()
+
+
+def by_einsum(f_s, f_t):
+    x, y = unit(f_s), unit(f_t.detach())
+    k = lambda a, b: torch.einsum("nip,njp->nij", a, b).square().sum() / (len(a) * a.shape[1] * b.shape[1])
+    return k(x, x) - 2 * k(x, y) + k(y, y)
+
+
+def by_places(f_s, f_t):
+    return (place_gram(f_s) - place_gram(f_t.detach())).pow(2).sum(dim=(1, 2)).mean()
+
+
+def mean_patterns(f_s, f_t, normalise=unit):
+    return normalise(f_s).mean(dim=1), normalise(f_t.detach()).mean(dim=1)
+
+
+def by_mean_patterns(f_s, f_t):
+    a, b = mean_patterns(f_s, f_t)
+    return sum(sign * (p * q).sum(dim=1).mean() for sign, p, q in ((1, a, a), (1, b, b), (-2, a, b)))
+
+
+PATTERNS = Exercise(
+    name="nst.patterns",
+    prompt="The patterns (N, C, HW) of feature maps f (N, C, H, W): each channel of each image, flattened and brought "
+    "to Euclidean length 1 over its places.",
+    reference=patterns,
+    cases=lambda: [(maps(1, 3, 4, 2, 3),), (maps(2, 2, 6, 3, 3),)],
+    mistakes={
+        "The channels are not normalised: divide each by its length, or a loud channel counts for more.": (
+            lambda f: f.flatten(2)
+        ),
+        "The length was taken over the channels (dim=1): that makes each place a unit vector. The places of one "
+        "channel form the pattern.": lambda f: F.normalize(f.flatten(2), dim=1),
+        "The length was taken over the batch (dim=0): no image may depend on another.": (
+            lambda f: F.normalize(f.flatten(2), dim=0)
+        ),
+        "One length for all channels of an image: a loud channel stays louder than the others. Each needs its own.": (
+            lambda f: F.normalize(f.flatten(1), dim=1).unflatten(1, (f.shape[1], -1))
+        ),
+        "One length for the whole batch: name the dimension of the places.": lambda f: f.flatten(2) / f.norm(),
+        "Each channel was divided by its sum of absolute values; Euclidean length 1 is asked for.": (
+            lambda f: F.normalize(f.flatten(2), p=1, dim=2)
+        ),
+        "Each channel was divided by its squared length: take the root.": (
+            lambda f: f.flatten(2) / f.flatten(2).pow(2).sum(dim=2, keepdim=True)
+        ),
+        "The mean was taken away first (a correlation): the pattern keeps its level.": (
+            lambda f: F.normalize(f.flatten(2) - f.flatten(2).mean(dim=2, keepdim=True), dim=2)
+        ),
+        "Each channel was divided by its largest value: length 1 is asked for, not height 1.": (
+            lambda f: f.flatten(2) / f.flatten(2).abs().amax(dim=2, keepdim=True)
+        ),
+    },
+    hints=[
+        "Two steps: make the places of a channel one row, divide the row by its length.",
+        "flatten(2) makes (N, C, HW). Which of its three dimensions holds the places?",
+        "x = f.flatten(2), then x divided by x.norm(dim=2, keepdim=True).",
+    ],
+    also_right={
+        "normalise": lambda f: F.normalize(f.flatten(2), dim=2),
+        "normalised on the grid": lambda f: (f / f.norm(dim=(2, 3), keepdim=True)).flatten(2),
+        "scaled beforehand": lambda f: F.normalize((f / f.abs().amax(dim=(2, 3), keepdim=True)).flatten(2), dim=2),
+    },
+    stars=1,
+)
+
+LOSS = Exercise(
+    name="nst.loss",
+    prompt="The NST loss of one stage: MMD² between the channel patterns of student and teacher under the kernel "
+    "k(x, y) = (x.y)², all pairs counted, averaged over the images: one number.\n"
+    "f_s, f_t: (N, C_s, H, W) and (N, C_t, H, W). No gradient may reach f_t.",
+    reference=nst_loss,
+    cases=pairs,
+    detached=("f_t",),
+    mistakes={
+        "The square is missing: this is the linear kernel x.y, which compares mean patterns only.": (
+            lambda s, t: mmd(s, t, kernel=lambda cosine: cosine)
+        ),
+        "The channels are not normalised: bring each to length 1 over its places first.": (
+            lambda s, t: mmd(s, t, normalise=lambda f: f.flatten(2))
+        ),
+        "The length was taken over the channels (dim=1); a pattern is one channel over its places (dim=2).": (
+            lambda s, t: mmd(s, t, normalise=lambda f: F.normalize(f.flatten(2), dim=1))
+        ),
+        "All channels of an image share one length; each channel needs its own.": (
+            lambda s, t: mmd(s, t, normalise=lambda f: f.flatten(2) / f.flatten(1).norm(dim=1)[:, None, None])
+        ),
+        "The teacher's own term is missing: the loss goes below 0 and says nothing at 0. The gradient is right.": (
+            lambda s, t: terms(s, t, lambda ss, tt, st: ss - 2 * st)
+        ),
+        "The student's own term is missing: it keeps the student's patterns from all becoming the same.": (
+            lambda s, t: terms(s, t, lambda ss, tt, st: tt - 2 * st)
+        ),
+        "Only the pairs of student and teacher are here; MMD² also needs each network's pairs with itself.": (
+            lambda s, t: terms(s, t, lambda ss, tt, st: -2 * st)
+        ),
+        "The pairs of student and teacher count twice: there is a (student, teacher) and a (teacher, student).": (
+            lambda s, t: terms(s, t, lambda ss, tt, st: ss + tt - st)
+        ),
+        "The pairs are added up: take the mean over C_s·C_s, C_t·C_t and C_s·C_t pairs, or unequal numbers of channels "
+        "cannot be compared.": lambda s, t: mmd(s, t, own=summed, cross=summed),
+        "A mean over all pairs divides by both numbers of channels; yours divides by the first only.": (
+            lambda s, t: mmd(s, t, own=by_rows, cross=by_rows)
+        ),
+        "A channel is paired with itself too: do not leave out the diagonal.": lambda s, t: mmd(s, t, own=other_pairs),
+        "You squared the mean: every x.y is squared first, then comes the mean.": (
+            lambda s, t: mmd(
+                s, t, kernel=lambda k: k, own=lambda k: all_pairs(k) ** 2, cross=lambda k: all_pairs(k) ** 2
+            )
+        ),
+        "The images are added up: take their mean, or the loss grows with the batch.": lambda s, t: len(s) * mmd(s, t),
+        "This is MMD, the root; the loss is MMD².": lambda s, t: terms(
+            s, t, lambda ss, tt, st: (ss + tt - 2 * st).sqrt()
+        ),
+        "A half too much: the paper's 1/2 belongs to the weight lambda / 2.": lambda s, t: mmd(s, t) / 2,
+    },
+    hints=[
+        "Unit patterns x (N, C_s, HW) and y (N, C_t, HW); then three means of squared products.",
+        "x @ y.mT holds all products of a student's with a teacher's channel: (N, C_s, C_t).",
+        "ss, tt, st = the means of (x @ x.mT)², (y @ y.mT)², (x @ y.mT)² over dim=(1, 2); ss + tt - 2 st; mean over N.",
+    ],
+    also_right={
+        "all pairs, one by one": naive,
+        "places instead of channels": by_places,
+        "einsum": by_einsum,
+        "means over the batch first": lambda s, t: sum(
+            sign * term.mean() for sign, term in zip((1, 1, -2), discrepancies(s, t), strict=True)
+        ),
+    },
+)
+
+LINEAR = Exercise(
+    name="nst.linear",
+    prompt="MMD² of one stage under the linear kernel x.y, averaged over the images, without a matrix of channel "
+    "pairs: the squared distance between the mean pattern of the student and that of the teacher.\n"
+    "f_s, f_t: (N, C_s, H, W) and (N, C_t, H, W). No gradient may reach f_t.",
+    reference=linear_mmd,
+    cases=pairs,
+    detached=("f_t",),
+    mistakes={
+        "The channels are not normalised before their mean is taken.": lambda s, t: (
+            (s.flatten(2).mean(dim=1) - t.detach().flatten(2).mean(dim=1)).pow(2).sum(dim=1).mean()
+        ),
+        "You normalised the mean pattern; the channels are normalised, one by one, before the mean.": lambda s, t: (
+            (F.normalize(s.flatten(2).mean(dim=1), dim=1) - F.normalize(t.detach().flatten(2).mean(dim=1), dim=1))
+            .pow(2)
+            .sum(dim=1)
+            .mean()
+        ),
+        "This is the distance, not its square.": lambda s, t: torch.sub(*mean_patterns(s, t)).norm(dim=1).mean(),
+        "The mean of squares also divides by H·W: add up the places, average the images.": lambda s, t: F.mse_loss(
+            *mean_patterns(s, t)
+        ),
+        "The patterns are added up: take their mean, since C_s and C_t may differ.": lambda s, t: (
+            (unit(s).sum(dim=1) - unit(t.detach()).sum(dim=1)).pow(2).sum(dim=1).mean()
+        ),
+        "The images are added up: take their mean.": lambda s, t: len(s) * mmd(s, t, kernel=lambda cosine: cosine),
+        "This is the polynomial kernel (x.y)²: the linear one needs no square of the products.": mmd,
+    },
+    hints=[
+        "mean_i mean_i' x_i.x_i' is the product of the mean x with itself.",
+        "So all three terms are products of two mean patterns: |a|² + |b|² - 2 a.b = ?",
+        "Unit patterns, their mean over dim=1, the difference of the networks, its squares added up over the places.",
+    ],
+    also_right={
+        "from the pairs": lambda s, t: mmd(s, t, kernel=lambda cosine: cosine),
+        "three products of mean patterns": by_mean_patterns,
+    },
+)
+
+
+GRAM = Exercise(
+    name="nst.gram",
+    prompt="Which places are liked by the same channels: the matrices (N, HW, HW) X'X / C of feature maps f "
+    "(N, C, H, W), where X (C, HW) holds the unit patterns of one image.",
+    reference=place_gram,
+    cases=lambda: [(maps(1, 3, 4, 2, 3),), (maps(2, 2, 6, 2, 2),)],
+    mistakes={
+        "Channels by channels: this is X X', (C, C), which depends on the order of the channels and cannot be compared "
+        "where C differs. Transpose the first factor.": lambda f: unit(f) @ unit(f).mT / f.shape[1],
+        "Channels by channels, and not divided by C: places by places needs X' first.": (
+            lambda f: unit(f) @ unit(f).mT
+        ),
+        "The division by C is missing: a network of twice as many channels would have twice the matrix.": (
+            lambda f: unit(f).mT @ unit(f)
+        ),
+        "You divided by the number of places; the sum runs over the channels.": (
+            lambda f: unit(f).mT @ unit(f) / f[0, 0].numel()
+        ),
+        "The channels are not normalised: bring each to length 1 over its places first.": (
+            lambda f: f.flatten(2).mT @ f.flatten(2) / f.shape[1]
+        ),
+        "These are cosines between places: the length was taken over the channels (dim=1), not over the places.": (
+            lambda f: F.normalize(f.flatten(2), dim=1).mT @ F.normalize(f.flatten(2), dim=1)
+        ),
+        "The length was taken over the channels (dim=1), not over the places (dim=2).": (
+            lambda f: F.normalize(f.flatten(2), dim=1).mT @ F.normalize(f.flatten(2), dim=1) / f.shape[1]
+        ),
+        "The entries are squared: the square comes when two such matrices are compared.": (
+            lambda f: place_gram(f).pow(2)
+        ),
+    },
+    hints=[
+        "Entry (a, b) of one image: the mean over its channels of x[a] times x[b].",
+        "With x (N, C, HW), x.mT is (N, HW, C): in which order gives the product (N, HW, HW)?",
+        "x = the unit patterns; x.mT @ x, divided by the number of channels.",
+    ],
+    also_right={
+        "einsum": lambda f: torch.einsum("nca,ncb->nab", unit(f), unit(f)) / f.shape[1],
+        "mean of outer products": lambda f: (unit(f)[..., :, None] * unit(f)[..., None, :]).mean(dim=1),
+    },
+    stars=3,
+)
+
+NEGATIVE = Question(
+    name="nst.negative",
+    prompt="A teacher has 4 channels, no two of which react at the same place. The student is identical. What is the "
+    "polynomial loss of a program that leaves out the teacher's own term?",
+    answer=lambda: 1 / 4 - 2 * 1 / 4,
+    wrong={
+        "That is the whole MMD². Here mean k(y, y') is missing.": 0.0,
+        "Only 4 of the 16 pairs are 1; the mean counts all.": -1.0,
+        "The pairs of student and teacher count twice.": 0.25,
+    },
+    hints=[
+        "Which of the 16 pairs (x_i, y_j) have a product other than 0?",
+        "Each of the three means is 4 / 16; two of them are left, one with the factor -2.",
+    ],
+    explanation="mean k(x, x') - 2 mean k(x, y) = 1/4 - 2/4. The missing term is a constant: the gradient stays right, "
+    "but 0 is no longer the goal.",
+    stars=2,
+)
+
+MEMORY = Question(
+    name="nst.memory",
+    prompt="A naive program multiplies every channel with every other, place by place, before it sums: a tensor "
+    "(N, C, C, HW). How many gigabytes (10⁹ bytes) is it in float32 for N = 64, C = 64 and 32 × 32 places?",
+    answer=lambda: 64 * 64 * 64 * 32 * 32 * 4 / 1e9,
+    wrong={
+        "That is the number of entries; a float32 has 4 bytes.": 64 * 64 * 64 * 32 * 32 / 1e9,
+        "That is (N, C, HW), the features themselves; the pairs have C twice.": 64 * 64 * 32 * 32 * 4 / 1e9,
+        "That is the (N, C, C) matrix of x @ x.mT, which is the cure.": 64 * 64 * 64 * 4 / 1e9,
+    },
+    hints=["Multiply the four sizes.", "Then bytes: 4 each."],
+    explanation="64 · 64 · 64 · 1024 entries of 4 bytes: per kernel and stage. x @ x.mT sums while it multiplies and "
+    "needs (N, C, C) only.",
+)
+
+EXERCISES = [PATTERNS, LOSS, LINEAR, GRAM, NEGATIVE, MEMORY]

@@ -1,0 +1,297 @@
+"""Exercises of `14_ofd`."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+
+
+def partial_distance(s, target):
+    gap = s - target.detach()
+    free = (s <= target) & (target <= 0)
+    return torch.where(free, 0.0, gap) ** 2
+
+
+def margin(weight, bias):
+    s = weight.abs()
+    x = bias / s
+    density = torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    share_below_0 = torch.erfc(x / math.sqrt(2)) / 2
+    return bias - s * density / share_below_0
+
+
+def ofd_loss(s, t, m):
+    target = torch.maximum(t, m[:, None, None]).detach()
+    free = (s <= target) & (target <= 0)
+    cost = torch.where(free, 0.0, s - target) ** 2
+    return cost.sum() / len(s)
+
+
+def margin_of_batch(t):
+    negative = t < 0
+    total = (t * negative).sum(dim=(0, 2, 3))
+    count = negative.sum(dim=(0, 2, 3))
+    return total / count.clamp(min=1)
+
+
+def values(seed, *shape):
+    return 1.5 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def by_table():
+    """The worked table behind the margin -1, and pairs on the borders of what is free."""
+    s = torch.tensor([0.5, -3.0, -0.5, 0.1, -1.0, -2.0, 0.5, -1.0, -0.5])
+    return s, torch.tensor([-1.0, -1.0, -0.2, -0.2, 1.0, 0.0, 0.0, -1.0, -1.0])
+
+
+def charged(s, target, free):
+    """The square of the gap, 0 where `free`."""
+    return torch.where(free, 0.0, s - target) ** 2
+
+
+def lifted(t, m):
+    return torch.maximum(t, m[:, None, None])
+
+
+def density(x):
+    return torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def below(x):
+    """Share of a standard Gaussian below x."""
+    return torch.erfc(-x / math.sqrt(2)) / 2
+
+
+def of_authors(weight, bias):
+    s = weight.abs()
+    return torch.where(below(-bias / s) > 0.001, margin(weight, bias), -3 * s)
+
+
+DISTANCE = Exercise(
+    name="ofd.partial_distance",
+    prompt="What each neuron costs: (s - target)^2, but 0 where s <= target <= 0. A tensor of the shape of s.\n"
+    "s: the student's values behind its connector; target: the teacher's, already lifted to the margin. No gradient "
+    "may reach target.",
+    reference=partial_distance,
+    cases=lambda: [by_table(), (values(1, 3, 2, 4), values(2, 3, 2, 4))],
+    detached=("target",),
+    mistakes={
+        "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
+            lambda s, t: (s - t.detach()) ** 2
+        ),
+        "The mask is reversed: a student ABOVE a negative target is left in peace, and one below it is charged.": (
+            lambda s, t: charged(s, t.detach(), (s >= t) & (t <= 0))
+        ),
+        "Every neuron with a target of at most 0 is free here: one that lies above its target must still come down.": (
+            lambda s, t: charged(s, t.detach(), t <= 0)
+        ),
+        "Everything below the target is free here: where the target is positive, a student below it must rise.": (
+            lambda s, t: charged(s, t.detach(), s <= t)
+        ),
+        "Both at most 0 is not enough: between a negative target and 0 the student is charged.": (
+            lambda s, t: charged(s, t.detach(), (s <= 0) & (t <= 0))
+        ),
+        "A target of exactly 0 is treated as a positive one: the case in the equation is target <= 0.": (
+            lambda s, t: charged(s, t.detach(), (s <= t) & (t < 0))
+        ),
+        "The square is missing.": lambda s, t: torch.where((s <= t) & (t <= 0), 0.0, s - t.detach()).abs(),
+        "Both were rectified: a positive student is then charged up to 0 only, not down to its negative target.": (
+            lambda s, t: (s.relu() - t.detach().relu()) ** 2
+        ),
+        "These are the free neurons; the others are to be charged.": (
+            lambda s, t: (s - t.detach()) ** 2 * ((s <= t) & (t <= 0))
+        ),
+    },
+    hints=[
+        "The squared difference everywhere, then a mask of what is free.",
+        "Two conditions must hold at once for a neuron to be free: one on s and target, one on target alone.",
+        "free = (s <= target) & (target <= 0); torch.where puts 0 there. The difference uses target.detach().",
+    ],
+    also_right={
+        "a floor under the gap": lambda s, t: torch.where(
+            t > 0, s - t.detach(), (s - t.detach()).clamp(min=0)
+        ).square(),
+        "times a mask": lambda s, t: (s - t.detach()).pow(2) * ((s > t) | (t > 0)),
+        "two cases": lambda s, t: (
+            (t > 0).float() * (s - t.detach()) ** 2 + (t <= 0).float() * F.relu(s - t.detach()) ** 2
+        ),
+    },
+)
+
+MARGIN = Exercise(
+    name="ofd.margin",
+    prompt="The margin of each channel, (C,): the mean of the negative part of a Gaussian N(bias, weight^2).\n"
+    "weight, bias: (C,), of the batch norm; a weight may be negative, none is 0.",
+    reference=margin,
+    cases=lambda: [
+        (torch.tensor([1.0, 1.0, 0.5, -1.0]), torch.tensor([0.0, 0.5, -1.0, 2.0])),
+        (torch.tensor([-0.4, 2.0, 0.5]), torch.tensor([0.3, -0.7, 1.6])),
+    ],
+    gradient=False,
+    rtol=5e-3,
+    mistakes={
+        "This is E[min(x, 0)], which counts every positive value as 0. The mean of the negative ones alone divides by "
+        "their share.": lambda w, b: b * below(-b / w.abs()) - w.abs() * density(b / w.abs()),
+        "This is the mean of the positive part.": lambda w, b: b + w.abs() * density(b / w.abs()) / below(b / w.abs()),
+        "You divide by the share above 0; divide by the share below.": (
+            lambda w, b: b - w.abs() * density(b / w.abs()) / below(b / w.abs())
+        ),
+        "A negative weight mirrors the Gaussian, it does not make its spread negative: take its absolute value.": (
+            lambda w, b: b - w * density(b / w) / below(-b / w)
+        ),
+        "weight is the standard deviation, not the variance: no root.": lambda w, b: margin(w.abs().sqrt(), b),
+        "weight is the standard deviation; you used its square as one.": lambda w, b: margin(w**2, b),
+        "The density was taken at bias, not at bias / |weight|.": (
+            lambda w, b: b - w.abs() * density(b) / below(-b / w.abs())
+        ),
+        "A |weight| is missing before the ratio of density and share.": (
+            lambda w, b: b - density(b / w.abs()) / below(-b / w.abs())
+        ),
+        "The bias plays no part in your result: that holds for bias 0 only.": (
+            lambda w, b: -w.abs() * math.sqrt(2 / math.pi)
+        ),
+        "This jumps to -3 |weight| where few values are negative, as the authors' code does; follow the equation.": (
+            of_authors
+        ),
+    },
+    hints=[
+        "Standardise first: the boundary 0 lies at -bias / |weight| of a standard Gaussian.",
+        "Below a point -x the mean of a standard Gaussian is minus its density there, over its share below there.",
+        "m = bias - |weight| * phi(x) / Phi(-x) with x = bias / |weight|; Phi(-x) = erfc(x / sqrt(2)) / 2.",
+    ],
+    also_right={
+        "torch.distributions": lambda w, b: (
+            b
+            - w.abs()
+            * torch.distributions.Normal(0.0, 1.0).log_prob(b / w.abs()).exp()
+            / torch.distributions.Normal(0.0, 1.0).cdf(-b / w.abs())
+        ),
+        "one minus the share above": lambda w, b: b - w.abs() * density(b / w.abs()) / (1 - below(b / w.abs())),
+        "without underflow": lambda w, b: (
+            b - w.abs() * math.sqrt(2 / math.pi) / torch.special.erfcx(b / w.abs() / math.sqrt(2))
+        ),
+    },
+    stars=3,
+)
+
+LOSS = Exercise(
+    name="ofd.loss",
+    prompt="The OFD loss of one stage: partial distances to the teacher's map lifted to its margins, summed over "
+    "channels and places, mean over the batch: one number.\n"
+    "s, t: maps (N, C, H, W) before the ReLU; m: margins (C,), each below 0. No gradient may reach t or m.",
+    reference=ofd_loss,
+    cases=lambda: [  # as wide as they have channels, so that a margin along the wrong axis is seen for what it is
+        (values(1, 2, 3, 2, 3), values(2, 2, 3, 2, 3), torch.tensor([-0.4, -0.9, -1.6])),
+        (values(3, 4, 2, 5, 2), values(4, 4, 2, 5, 2), torch.tensor([-1.2, -0.3])),
+    ],
+    detached=("t", "m"),
+    mistakes={
+        "The margin is missing: the teacher's lower values must be lifted to it.": (
+            lambda s, t, m: partial_distance(s, t).sum() / len(s)
+        ),
+        "The margin runs along the last axis, the width: it belongs to the channels. Give it two more axes.": (
+            lambda s, t, m: partial_distance(s, torch.maximum(t, m)).sum() / len(s)
+        ),
+        "Smaller and larger have changed places: the margin is a floor under the teacher.": (
+            lambda s, t, m: partial_distance(s, torch.minimum(t, m[:, None, None])).sum() / len(s)
+        ),
+        "The student was lifted to the margin too: then it never gets far enough below to be free.": (
+            lambda s, t, m: partial_distance(lifted(s, m), lifted(t, m)).sum() / len(s)
+        ),
+        "The teacher was rectified: no target is negative, and every student above 0 is drawn to 0 at most.": (
+            lambda s, t, m: partial_distance(s, t.relu()).sum() / len(s)
+        ),
+        "These are margins of the batch: they jump from step to step. Use the m that is given.": (
+            lambda s, t, m: partial_distance(s, lifted(t, margin_of_batch(t))).sum() / len(s)
+        ),
+        "The mask looks at the teacher's raw value; it must look at the lifted one.": (
+            lambda s, t, m: charged(s, lifted(t, m).detach(), (s <= t) & (t <= 0)).sum() / len(s)
+        ),
+        "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
+            lambda s, t, m: (s - lifted(t, m).detach()).pow(2).sum() / len(s)
+        ),
+        "The mask is reversed: a student ABOVE a negative target is left in peace, and one below it is charged.": (
+            lambda s, t, m: charged(s, lifted(t, m).detach(), (s >= lifted(t, m)) & (lifted(t, m) <= 0)).sum() / len(s)
+        ),
+        "This is a mean over neurons too; the paper sums them. It would need a weight C·H·W times as large.": (
+            lambda s, t, m: partial_distance(s, lifted(t, m)).mean()
+        ),
+        "The sum runs over the batch as well: divide by its size, or the loss grows with N.": (
+            lambda s, t, m: partial_distance(s, lifted(t, m)).sum()
+        ),
+        "The square is missing.": lambda s, t, m: (
+            torch.where((s <= lifted(t, m)) & (lifted(t, m) <= 0), 0.0, s - lifted(t, m).detach()).abs().sum() / len(s)
+        ),
+    },
+    hints=[
+        "First the target: the teacher's map, nowhere lower than its channel's margin.",
+        "A tensor (C,) meets a map (N, C, H, W) from the right; it needs two more axes to lie along the channels.",
+        "Your partial distance to torch.maximum(t, m[:, None, None]), detached; its sum divided by len(s).",
+    ],
+    also_right={
+        "mean over the batch of sums": lambda s, t, m: partial_distance(s, lifted(t, m)).flatten(1).sum(1).mean(),
+        "where instead of maximum": lambda s, t, m: (
+            partial_distance(s, torch.where(t > m.view(1, -1, 1, 1), t, m.view(1, -1, 1, 1))).sum() / s.shape[0]
+        ),
+        "a floor under the gap": lambda s, t, m: (
+            torch.where(t.detach() > 0, s - t.detach(), F.relu(s - lifted(t, m).detach())).square().sum() / len(s)
+        ),
+    },
+)
+
+BATCH = Exercise(
+    name="ofd.margin_of_batch",
+    prompt="The rewrite's margin (C,): the mean of the negative values of each channel of the map t (N, C, H, W), over "
+    "images and places; 0 for a channel without any.",
+    reference=margin_of_batch,
+    cases=lambda: [
+        (values(1, 3, 4, 2, 3) + torch.tensor([0.0, 9.0, -1.0, 1.0])[:, None, None],),
+        (values(2, 2, 3, 3, 3) + torch.tensor([9.0, 1.0, 0.0])[:, None, None],),
+    ],
+    gradient=False,
+    mistakes={
+        "This is the mean of min(t, 0): the positive values count as 0. Divide by how many are negative.": (
+            lambda t: t.clamp(max=0).mean(dim=(0, 2, 3))
+        ),
+        "A channel without negative values gives 0 / 0: NaN, and it spreads to all weights.": (
+            lambda t: t.clamp(max=0).sum(dim=(0, 2, 3)) / (t < 0).sum(dim=(0, 2, 3))
+        ),
+        "One margin for all channels: each channel has its own.": lambda t: t[t < 0].mean().expand(t.shape[1]),
+        "One margin per image: a channel's runs over all images of the batch.": (
+            lambda t: t.clamp(max=0).sum(dim=(2, 3)) / (t < 0).sum(dim=(2, 3)).clamp(min=1)
+        ),
+        "This is the sum of the negative values: divide by how many there are.": (
+            lambda t: t.clamp(max=0).sum(dim=(0, 2, 3))
+        ),
+        "This is the lowest value, not the mean of the negative ones.": lambda t: t.amin(dim=(0, 2, 3)).clamp(max=0),
+        "This is the mean of all values: leave out the positive ones.": lambda t: t.mean(dim=(0, 2, 3)),
+    },
+    hints=[
+        "Two numbers per channel: the sum of its negative values and how many there are.",
+        "Sum over dim=(0, 2, 3); where the count is 0, a count of 1 gives 0 as well.",
+    ],
+    also_right={
+        "channel by channel": lambda t: torch.stack(
+            [c[c < 0].mean() if (c < 0).any() else c.new_zeros(()) for c in t.transpose(0, 1)]
+        ),
+        "a small number under the division": lambda t: t.clamp(max=0).sum((0, 2, 3)) / ((t < 0).sum((0, 2, 3)) + 1e-6),
+    },
+)
+
+FREE = Question(
+    name="ofd.free",
+    prompt="A channel has the margin m = -1. One of the teacher's neurons stands at -2. Up to which value may the "
+    "student's neuron rise and still cost nothing?",
+    answer=lambda: max(-2.0, -1.0),
+    wrong={
+        "The teacher's value is lifted to the margin first.": -2.0,
+        "It would be on the right side of its boundary, which is all that AB asks. OFD also asks for the target.": 0.0,
+        "That is +1; the target of a silent neuron is negative.": 1.0,
+    },
+    hints=["What is the target, max(t, m)?", "The student is free where s <= target <= 0."],
+    explanation="The target is max(-2, -1) = -1. At or below it the student is free, above it it pays (s + 1)².",
+)
+
+EXERCISES = [DISTANCE, MARGIN, LOSS, FREE, BATCH]

@@ -1,0 +1,227 @@
+"""Exercises of `08_pkt`."""
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.methods.pkt import PKTLoss
+
+
+def probabilities(e):
+    x = F.normalize(e, dim=1)
+    kernel = (x @ x.T + 1) / 2  # (N, N), from 0 for opposite to 1 for equal directions
+    kernel = kernel * (1 - torch.eye(len(e)))  # no sample picks itself
+    return kernel / kernel.sum(dim=1, keepdim=True)
+
+
+def pkt_loss(e_s, e_t):
+    def probabilities(e):
+        x = F.normalize(e, dim=1)
+        kernel = (x @ x.T + 1) / 2
+        kernel = kernel * (1 - torch.eye(len(e)))
+        return kernel / kernel.sum(dim=1, keepdim=True)
+
+    others = ~torch.eye(len(e_s), dtype=torch.bool)  # the diagonal would be 0 log(0 / 0)
+    p_s, p_t = probabilities(e_s)[others], probabilities(e_t.detach())[others]
+    return (p_t * (p_t / p_s).log()).sum() / len(e_s)
+
+
+def cloud(seed, n, d):
+    """Inner products above -1, so that a kernel of them is positive and its mistake is no NaN."""
+    return 0.4 * torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+
+
+def cosines(e):
+    return F.normalize(e, dim=1) @ F.normalize(e, dim=1).T
+
+
+def picks(e, *, kernel=lambda e: (cosines(e) + 1) / 2, self_pairs=False):
+    """The reference, with another kernel, or with samples that pick themselves."""
+    k = kernel(e)
+    if not self_pairs:
+        k = k * (1 - torch.eye(len(e)))
+    return k / k.sum(dim=1, keepdim=True)
+
+
+def softmax_of_others(e):
+    return cosines(e).masked_fill(torch.eye(len(e), dtype=torch.bool), -torch.inf).softmax(dim=1)
+
+
+def late_diagonal(e):
+    return picks(e, self_pairs=True) * (1 - torch.eye(len(e)))
+
+
+def off_diagonal(p):
+    """(N, N) without its diagonal: (N, N-1)."""
+    return p[~torch.eye(len(p), dtype=torch.bool)].view(len(p), -1)
+
+
+def divergence(p_s, p_t):
+    """Mean over the rows of KL(p_t || p_s)."""
+    return (p_t * (p_t / p_s).log()).sum() / len(p_s)
+
+
+def with_picks(pick, s, t):
+    return divergence(off_diagonal(pick(s)), off_diagonal(pick(t.detach())))
+
+
+def with_epsilon(s, t):
+    p_s, p_t = picks(s), picks(t.detach())
+    return (p_t * ((p_t + 1e-7) / (p_s + 1e-7)).log()).sum(dim=1).mean()
+
+
+def self_pairs_too(s, t):
+    return divergence(picks(s, self_pairs=True), picks(t.detach(), self_pairs=True))
+
+
+PROBABILITIES = Exercise(
+    name="pkt.probabilities",
+    prompt="How likely each row of e (N, D) picks each other row as its neighbour: (N, N), zero on the diagonal. "
+    "The kernel is (cosine + 1) / 2, and every row sums to one.",
+    reference=probabilities,
+    cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
+    mistakes={
+        "Samples pick themselves: set the diagonal to zero before you divide by the sum.": (
+            lambda e: picks(e, self_pairs=True)
+        ),
+        "The diagonal was removed after the division, so the rows no longer sum to one.": late_diagonal,
+        "This is a softmax of the cosines over the others. PKT divides the kernel by its sum; no exponential.": (
+            softmax_of_others
+        ),
+        "This is a softmax of the cosines, self-pairs included. PKT divides the kernel by its sum; no exponential.": (
+            lambda e: cosines(e).softmax(dim=1)
+        ),
+        "The cosines were not moved from -1..1 to 0..1: some of your probabilities are negative.": (
+            lambda e: picks(e, kernel=cosines)
+        ),
+        "Your kernel uses inner products: long embeddings seem near to all. Set the rows of e to length 1 first.": (
+            lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)
+        ),
+        "The columns of e were set to length 1 (dim=0); a cosine compares rows, one per sample.": (
+            lambda e: picks(e, kernel=lambda e: (F.normalize(e, dim=0) @ F.normalize(e, dim=0).T + 1) / 2)
+        ),
+        "normalize(e, 1) sets p = 1, the sum of absolute values, not dim = 1. Name the argument.": (
+            lambda e: picks(e, kernel=lambda e: (F.normalize(e, p=1, dim=1) @ F.normalize(e, p=1, dim=1).T + 1) / 2)
+        ),
+        "This is the kernel. Divide each row by its sum.": lambda e: (cosines(e) + 1) / 2 * (1 - torch.eye(len(e))),
+        "You divided by the sum of the whole matrix: a distribution over pairs. Here each row is one of its own.": (
+            lambda e: picks(e) * (k := (cosines(e) + 1) / 2 * (1 - torch.eye(len(e)))).sum(1, keepdim=True) / k.sum()
+        ),
+        "Your columns sum to one, your rows do not: sum the kernel over the other dim.": lambda e: picks(e).T,
+        "Far samples get the most here: a minus sign in front of the cosine.": (
+            lambda e: picks(e, kernel=lambda e: (1 - cosines(e)) / 2)
+        ),
+    },
+    hints=[
+        "Four steps: rows of length 1, their inner products, the kernel without its diagonal, a division.",
+        "Once every row has length 1, the inner products of all rows are the cosines. What maps -1..1 to 0..1?",
+        "Multiply by 1 - torch.eye(N), then divide by .sum(dim=1, keepdim=True).",
+    ],
+    also_right={
+        "without the half, which cancels": lambda e: picks(e, kernel=lambda e: cosines(e) + 1),
+        "cosine_similarity": lambda e: picks(
+            e, kernel=lambda e: (F.cosine_similarity(e[:, None], e[None], dim=2) + 1) / 2
+        ),
+        "masked": lambda e: F.normalize(
+            (cosines(e) + 1).masked_fill(torch.eye(len(e), dtype=torch.bool), 0), p=1, dim=1
+        ),
+    },
+)
+
+LOSS = Exercise(
+    name="pkt.loss",
+    prompt="Mean over the N samples of KL(teacher's row || student's row), rows without the sample itself: a number.\n"
+    "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
+    reference=pkt_loss,
+    cases=lambda: [(cloud(1, 5, 3), cloud(2, 5, 4)), (cloud(3, 4, 6), cloud(4, 4, 8))],
+    detached=("e_t",),
+    mistakes={
+        "You take the mean over all entries: that divides by N twice. Sum over each row, take the mean of the rows.": (
+            lambda s, t: pkt_loss(s, t) / len(s)
+        ),
+        "You take the mean over the N (N-1) pairs. Sum over each row, and take the mean of the rows only.": (
+            lambda s, t: pkt_loss(s, t) / (len(s) - 1)
+        ),
+        "This is the sum over the rows, as the paper writes it: it grows with the batch. Divide by N.": (
+            lambda s, t: pkt_loss(s, t) * len(s)
+        ),
+        "The samples pick themselves: leave the diagonal out before you divide the rows by their sums.": self_pairs_too,
+        "This is RepDistiller's form: self-pairs, and the mean over all N² entries. Leave the diagonal out, and sum "
+        "over each row.": lambda s, t: self_pairs_too(s, t) / len(s),
+        "Student and teacher have changed places in the divergence: the teacher's probabilities stand in front.": (
+            lambda s, t: divergence(off_diagonal(picks(t.detach())), off_diagonal(picks(s)))
+        ),
+        "kl_div got the student's probabilities; it wants their logarithms.": lambda s, t: F.kl_div(
+            off_diagonal(picks(s)), off_diagonal(picks(t.detach())), reduction="batchmean"
+        ),
+        "This is the cross-entropy: its gradient is right, its value too large by the entropy of the teacher's rows.": (
+            lambda s, t: -(off_diagonal(picks(t.detach())) * off_diagonal(picks(s)).log()).sum() / len(s)
+        ),
+        "These are squared differences of the probabilities; the exercise asks for the divergence.": (
+            lambda s, t: (picks(s) - picks(t.detach())).square().sum() / len(s)
+        ),
+        "The rows come from a softmax of the cosines; PKT divides the kernel by its sum.": (
+            lambda s, t: with_picks(softmax_of_others, s, t)
+        ),
+        "The logarithm of a negative number: the cosines were not moved from -1..1 to 0..1.": (
+            lambda s, t: with_picks(lambda e: picks(e, kernel=cosines), s, t)
+        ),
+        "Your kernel uses inner products; set the rows of both embeddings to length 1 first.": (
+            lambda s, t: with_picks(lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2), s, t)
+        ),
+        "The diagonal was removed after the division, so the rows do not sum to one and this is no divergence.": (
+            lambda s, t: with_picks(late_diagonal, s, t)
+        ),
+        "The value is right, but the gradient is NaN: nan_to_num hides the diagonal's 0 log(0 / 0) in the value only. "
+        "Leave the diagonal out before the logarithm.": lambda s, t: (
+            (picks(t.detach()) * (picks(t.detach()) / picks(s)).log()).nan_to_num().sum() / len(s)
+        ),
+    },
+    hints=[
+        "Your function gives p_s and p_t; detach the teacher's embeddings. Then the divergence of each row.",
+        "The diagonal is zero in both, and 0 log(0 / 0) is NaN: select the other entries of both with a boolean mask.",
+        "Sum p_t times the logarithm of p_t / p_s over all that is left, and divide by N.",
+    ],
+    also_right={
+        "kl_div": lambda s, t: F.kl_div(
+            off_diagonal(picks(s)).log(), off_diagonal(picks(t.detach())), reduction="batchmean"
+        ),
+        "a difference of logarithms": lambda s, t: (
+            (off_diagonal(picks(t.detach())) * (off_diagonal(picks(t.detach())).log() - off_diagonal(picks(s)).log()))
+            .sum(dim=1)
+            .mean()
+        ),
+        "without the half": lambda s, t: with_picks(lambda e: picks(e, kernel=lambda e: cosines(e) + 1), s, t),
+        "1e-7 in the logarithm": with_epsilon,
+        "the library": lambda s, t: PKTLoss()(s, t),
+    },
+)
+
+WEIGHT = Question(
+    name="pkt.weight",
+    prompt="RepDistiller gives PKT the weight 30000, at batch 64, on a mean over all N² entries. Which weight does the "
+    "same on a mean over the N rows of their sums?",
+    answer=lambda: 30000 / 64,
+    wrong={
+        "The other way round: the sum of a row is larger than the mean of its entries.": 30000 * 64.0,
+        "That divides by N twice. One of the two divisions is in both means.": 30000 / 64**2,
+    },
+    hints=["How many entries has a row?", "The mean over all entries is 1/N of the mean of the rows' sums."],
+    explanation="The library's default is 469. A weight made for a mean over N² halves when the batch doubles.",
+)
+
+RATIO = Question(
+    name="pkt.ratio",
+    prompt="All embeddings come out of a ReLU: no entry is negative. At most how many times likelier than its least "
+    "likely neighbour can a sample pick its most likely one?",
+    answer=lambda: 2.0,
+    wrong={
+        "That is the other way round: the least likely against the most likely.": 0.5,
+        "Rows are nearly even, not quite: two cosines may differ.": 1.0,
+    },
+    hints=["Between which two values do the cosines of such embeddings lie?", "And (cosine + 1) / 2?"],
+    explanation="Cosines lie in 0..1, kernels in 1/2..1, and a row's sum is the same for both neighbours.",
+    stars=2,
+)
+
+EXERCISES = [PROBABILITIES, LOSS, WEIGHT, RATIO]

@@ -1,0 +1,227 @@
+"""Exercises of `04_sp`."""
+
+import torch
+import torch.nn.functional as F
+
+from kd_teach.course.exercises.exercise import Exercise, Question
+
+
+def similarity(f):
+    q = f.flatten(1)
+    gram = q @ q.T
+    return F.normalize(gram, dim=1)
+
+
+def sp_loss(f_s, f_t):
+    q_s, q_t = f_s.flatten(1), f_t.detach().flatten(1)
+    g_s = F.normalize(q_s @ q_s.T, dim=1)
+    g_t = F.normalize(q_t @ q_t.T, dim=1)
+    return (g_s - g_t).pow(2).mean()
+
+
+def contrast(g, y):
+    same = y[:, None] == y[None, :]
+    itself = torch.eye(len(y), dtype=torch.bool)
+    return g[same & ~itself].mean() - g[~same].mean()
+
+
+def maps(seed, *shape):
+    """Random maps, none negative, with louder and quieter samples, as after a ReLU."""
+    random = torch.Generator().manual_seed(seed)
+    loudness = 0.5 + torch.rand(shape[0], *[1] * (len(shape) - 1), generator=random)
+    return loudness * torch.randn(shape, generator=random).relu()
+
+
+def gram(f):
+    return f.flatten(1) @ f.flatten(1).T
+
+
+def cosines(f):
+    return gram(F.normalize(f.flatten(1), dim=1))
+
+
+def gap(f_s, f_t, matrix=similarity):
+    """What is squared in the loss, with another matrix in the place of G."""
+    return matrix(f_s) - matrix(f_t.detach())
+
+
+def mean_square(matrix):
+    return lambda f_s, f_t: gap(f_s, f_t, matrix).pow(2).mean()
+
+
+def others(x):
+    return x[~torch.eye(len(x), dtype=torch.bool)]
+
+
+def with_loops(f):
+    rows = []
+    for a in f:
+        row = torch.stack([(a * b).sum() for b in f])
+        rows.append(row / row.square().sum().sqrt())
+    return torch.stack(rows)
+
+
+def from_cosines(f_s, f_t):
+    """Rows of unit length: ||a - b||^2 = 2 - 2 a.b."""
+    alike = F.cosine_similarity(gram(f_s), gram(f_t.detach()), dim=1)
+    return (2 - 2 * alike).mean() / len(f_s)
+
+
+NO_NORM = "No normalisation: features twice as large give numbers four times as large. Make every row's length 1."
+FROBENIUS = (
+    "You divide by the length of the whole matrix, which surveys print under the name of CC. "
+    "SP gives each row a length of 1 by itself."
+)
+COSINES = (
+    "You normalised the samples before multiplying: these are cosines, the matrix of CC. "
+    "SP multiplies them as they are and then normalises the rows."
+)
+L1 = "The rows sum to 1 instead of having length 1: normalize(x, 1) sets p=1, not dim=1. Name the argument."
+POOLED = "You averaged over the pixels first. SP compares whole maps: flatten all but the batch."
+SQUARED = "Each row is divided by its squared length; divide by the length."
+
+SIMILARITY = Exercise(
+    name="sp.similarity",
+    prompt="The matrix G (N, N) of maps f (N, C, H, W): inner products of the flattened samples, each row then divided "
+    "by its length.",
+    reference=similarity,
+    cases=lambda: [(maps(1, 5, 3, 2, 2),), (maps(2, 4, 6, 3, 1),)],
+    mistakes={
+        NO_NORM: gram,
+        FROBENIUS: lambda f: gram(f) / gram(f).norm(),
+        COSINES: cosines,
+        L1: lambda f: F.normalize(gram(f), p=1, dim=1),
+        POOLED: lambda f: similarity(f.mean(dim=(2, 3))),
+        SQUARED: lambda f: gram(f) / gram(f).square().sum(dim=1, keepdim=True),
+        "The columns have length 1: this is G transposed. The loss would not notice, but the exercise asks for rows.": (
+            lambda f: F.normalize(gram(f), dim=0)
+        ),
+        "You compare numbers with each other, over the batch: swap the factors, to get one row per sample.": (
+            lambda f: F.normalize(f.flatten(1).T @ f.flatten(1), dim=1)
+        ),
+    },
+    hints=[
+        "Three steps: one long row per sample, all inner products of two rows at once, then lengths.",
+        "flatten(1) makes (N, C H W). A matrix times its own transpose holds all inner products of its rows.",
+        "gram = q @ q.T, then F.normalize(gram, dim=1).",
+    ],
+    also_right={
+        "with loops": with_loops,
+        "columns of the transpose": lambda f: F.normalize(gram(f), dim=0).T,
+        "divided by hand": lambda f: gram(f) / gram(f).norm(dim=1, keepdim=True),
+        "einsum": lambda f: F.normalize(torch.einsum("ichw,jchw->ij", f, f), dim=1),
+    },
+)
+
+LOSS = Exercise(
+    name="sp.loss",
+    prompt="1/N^2 times the sum of all squared differences of the two matrices G: one number.\n"
+    "f_s, f_t: maps (N, C, H, W) of student and teacher, only N is the same. No gradient may reach f_t.",
+    reference=sp_loss,
+    cases=lambda: [
+        (maps(3, 5, 3, 2, 2), maps(4, 5, 3, 2, 2)),
+        (maps(5, 4, 2, 3, 3), maps(6, 4, 6, 1, 2)),
+        (maps(7, 7, 2, 2, 2), maps(8, 7, 5, 2, 2)),
+    ],
+    detached=("f_t",),
+    mistakes={
+        "1/N² is missing: a larger batch would weigh more.": lambda s, t: gap(s, t).pow(2).sum(),
+        "You divide by N once; the sum has N² terms, and the paper divides by all of them.": (
+            lambda s, t: gap(s, t).pow(2).sum(dim=1).mean()
+        ),
+        "The square is missing: this is the norm of the difference over N².": lambda s, t: (
+            gap(s, t).norm() / len(s) ** 2
+        ),
+        "This is the square root of the right value: the equation squares the norm.": (
+            lambda s, t: gap(s, t).norm() / len(s)
+        ),
+        "These are absolute differences; the equation squares them.": lambda s, t: gap(s, t).abs().mean(),
+        "You left out the pairs of a sample with itself; the equation counts all N² of them.": (
+            lambda s, t: others(gap(s, t)).pow(2).mean()
+        ),
+        NO_NORM: mean_square(gram),
+        FROBENIUS: mean_square(lambda f: gram(f) / gram(f).norm()),
+        COSINES: mean_square(cosines),
+        L1: mean_square(lambda f: F.normalize(gram(f), p=1, dim=1)),
+        POOLED: mean_square(lambda f: similarity(f.mean(dim=(2, 3)))),
+        SQUARED: mean_square(lambda f: gram(f) / gram(f).square().sum(dim=1, keepdim=True)),
+        "Only the student's rows are normalised: do the same to the teacher's.": (
+            lambda s, t: (similarity(s) - gram(t.detach())).pow(2).mean()
+        ),
+    },
+    hints=[
+        "Your similarity matrix, once for each network; the teacher's maps are detached.",
+        "Both matrices are (N, N) whatever the maps' sizes: subtract, square, and average over all entries.",
+        "F.mse_loss(similarity(f_s), similarity(f_t.detach())), with the matrix of the exercise before.",
+    ],
+    also_right={
+        "columns instead of rows": mean_square(lambda f: F.normalize(gram(f), dim=0)),
+        "with loops": mean_square(with_loops),
+        "squared norm over N²": lambda s, t: torch.linalg.matrix_norm(gap(s, t)) ** 2 / len(s) ** 2,
+        "mse_loss": lambda s, t: F.mse_loss(similarity(s), similarity(t.detach())),
+        "from the cosines of the rows": from_cosines,
+    },
+)
+
+CONTRAST = Exercise(
+    name="sp.contrast",
+    prompt="How far the blocks stand out: the mean entry of g (N, N) for two different samples of one class, minus the "
+    "mean entry for two samples of different classes. y: labels (N).",
+    reference=contrast,
+    cases=lambda: [
+        (similarity(maps(9, 6, 2, 2, 2)), torch.tensor([0, 1, 0, 2, 1, 0])),
+        (similarity(maps(10, 5, 3, 2, 2)), torch.tensor([3, 3, 1, 1, 1])),
+    ],
+    mistakes={
+        "Pairs of a sample with itself are among those of one class: mask the diagonal.": (
+            lambda g, y: g[y[:, None] == y].mean() - g[y[:, None] != y].mean()
+        ),
+        "The entries that do not count are averaged in as zeros: divide by the number of those that do.": (
+            lambda g, y: (g * (y[:, None] == y).fill_diagonal_(False)).mean() - (g * (y[:, None] != y)).mean()
+        ),
+        "The sign is turned: blocks that stand out must give a positive number.": lambda g, y: -contrast(g, y),
+        "This is the ratio of the two means; the exercise asks for their difference.": (
+            lambda g, y: others_of_class(g, y).mean() / g[y[:, None] != y].mean()
+        ),
+        "This is the mean of one class alone: subtract the mean of different classes.": (
+            lambda g, y: others_of_class(g, y).mean()
+        ),
+    },
+    hints=[
+        "Make a mask (N, N) that is True where two samples share their class: compare y as a column with y as a row.",
+        "g[mask] holds the chosen entries. Of one class, but not on the diagonal; and those of different classes.",
+        "same = y[:, None] == y[None, :]; take g[same & ~torch.eye(...)].mean() and subtract g[~same].mean().",
+    ],
+    also_right={
+        "with sums": lambda g, y: (
+            weighted(g, (y[:, None] == y).float().fill_diagonal_(0)) - weighted(g, y[:, None] != y)
+        ),
+    },
+    stars=3,
+)
+
+
+def others_of_class(g, y):
+    return g[(y[:, None] == y).fill_diagonal_(False)]
+
+
+def weighted(g, mask):
+    return (g * mask).sum() / mask.sum()
+
+
+ROWS = Question(
+    name="sp.row_weight",
+    prompt="A program averages the squared length of a row's difference over the N rows, instead of all N² squared "
+    "entries. Which weight does it need so that it trains as SP with the weight 3000 at N = 64?",
+    answer=lambda: 3000 / 64,
+    wrong={
+        "Its value is N times that of SP, so its weight must be smaller, not larger.": 3000 * 64,
+        "You divided by N²; it already divides by N.": 3000 / 64**2,
+        "The two values are not equal: one has N terms in its denominator, the other N².": 3000,
+    },
+    hints=["Write both as the sum of all squared entries times a factor.", "The factors are 1/N and 1/N²."],
+    explanation="The program's value is N times SP's. Its weight then holds for any batch size about as well, while "
+    "SP's must grow with N.",
+)
+
+EXERCISES = [SIMILARITY, LOSS, CONTRAST, ROWS]

@@ -1,0 +1,49 @@
+"""The numbers that travel with the package: what our study measured, and what others reported.
+
+Tables lie in data/results of a checkout and in kd_teach/_results of an installed package. Each has a JSON or a header
+that says where it comes from.
+"""
+
+import pandas as pd
+
+from kd_teach._support.shipped import shipped
+from kd_teach.methods import get_recipe
+from kd_teach.study.analysis import read_study
+from kd_teach.study.verdicts import Verdict
+from kd_teach.study.verdicts import verdict as of_table
+
+
+def study_table() -> pd.DataFrame:
+    """Every run of the shipped study; FileNotFoundError where none ships yet."""
+    return read_study(shipped("results") / "lesson_study.csv")
+
+
+def lesson_histories() -> dict[str, pd.DataFrame]:
+    """Label -> the history of that method's lesson runs, means over the seeds; empty where none ship."""
+    path = shipped("results") / "lesson_histories.csv"
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path)
+    means = table.drop(columns="seed").groupby(["label", "phase", "epoch"], sort=False).mean().reset_index()
+    return {label: history.drop(columns="label") for label, history in means.groupby("label", sort=False)}
+
+
+def verdict(method: str, baseline: str = "alone") -> Verdict:
+    """What the shipped study says of one method, in two lines; it says so where it has no runs of it."""
+    try:
+        return of_table(study_table(), method, baseline)
+    except FileNotFoundError:
+        return Verdict(method, baseline, "NO RUNS", missing=method)
+
+
+def reported(method: str) -> pd.DataFrame:
+    """CIFAR-100 top-1 accuracy, per cent, of three pairs, as RepDistiller's README reports it.
+
+    A row each for the teacher, the student alone, KD and `method`, and one for what the method adds to the student
+    alone. OFD has no row there: NaN.
+    """
+    get_recipe(method)  # an unknown name gets the list
+    table = pd.read_csv(shipped("results") / "repdistiller_cifar100.csv", comment="#", index_col="method")
+    rows = table.reindex(dict.fromkeys(["teacher", "student alone", "kd", method]))
+    rows.loc[f"{method} - alone"] = rows.loc[method] - rows.loc["student alone"]
+    return rows

@@ -1,0 +1,105 @@
+"""Carrying out a cell: training, measuring, and the row of the table that comes of it."""
+
+import functools
+import json
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from kd_teach.data import Data, load_data
+from kd_teach.measures.logits import agreement, expected_calibration_error
+from kd_teach.study.cells import CONFIGURATION, Cell
+from kd_teach.study.peak_memory import PeakMemory
+from kd_teach.training.evaluation import predict
+from kd_teach.training.experiment import distill, train_alone
+from kd_teach.training.run_folder import Result, weights_fingerprint
+from kd_teach.training.settings import Settings
+from kd_teach.training.teachers import load_teacher
+
+MEASURED = ("test_accuracy", "val_accuracy", "agreement", "ece", "seconds_per_epoch", "peak_mb", "config_hash")
+COLUMNS = CONFIGURATION + MEASURED
+
+
+class Row(NamedTuple):
+    """What a cell gives back."""
+
+    columns: dict  # `COLUMNS`; None where there is nothing to say
+    trained: bool  # False: the run was found finished
+
+
+def carry_out(cell: Cell, runs: Path) -> Row:
+    """Train the run of a cell, or go on with it, or find it finished in `runs`; then measure it.
+
+    The run lives in `runs/<config_hash>` as every run in a cache does; the measurements stand beside its card in
+    cell.json and are made once.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came; the run's state is kept.
+        Whatever `distill` raises.
+    """
+    data = cell_data(cell.data, cell.samples, cell.val, cell.select)
+    settings = Settings(epochs=cell.epochs, seed=cell.seed, **cell.settings)
+    memory = PeakMemory(settings.device)
+    how = {"data": data, "epochs": cell.epochs, "seed": cell.seed, "cache": runs, "on_epoch": memory.note}
+    how |= cell.settings
+    if cell.is_control:
+        result = train_alone(cell.student, label_smoothing=cell.label_smoothing, **how)
+    else:
+        options = cell.distil_options()
+        result = distill(cell.method, student=cell.student, teacher=cell.teacher, options=options, **how)
+    if not result.complete:
+        raise KeyboardInterrupt
+    card = result.card
+    measured = measure(result, cell, data, settings, memory, runs / card["config_hash"] / "cell.json")
+    columns = cell.columns() | {"samples": len(data.train)} | measured
+    columns |= {name: card[name] for name in ("test_accuracy", "val_accuracy", "config_hash")}
+    return Row({name: none_for_nan(columns[name]) for name in COLUMNS}, memory.trained)
+
+
+def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: PeakMemory, file: Path) -> dict:
+    """agreement and ece (shares of 1), seconds_per_epoch, peak_mb: from `file` if they stand there, else made and kept.
+
+    Agreement is kept per teacher, as a control's run is compared with more than one.
+    """
+    fingerprint = weights_fingerprint(load_teacher(cell.teacher))
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"agreement": {}}
+    if fingerprint not in kept["agreement"]:
+        logits = predict(result.student, data.test, data, settings)
+        where = (settings.device, settings.precision)
+        z_t = teacher_logits(cell.teacher, fingerprint, (cell.data, cell.samples, cell.val, cell.select), where)
+        if not kept["agreement"]:
+            kept["ece"] = round(expected_calibration_error(logits, data.test.labels), 6)
+            kept["seconds_per_epoch"] = round(result.history["seconds"].mean(), 3)
+            kept["peak_mb"] = None if memory.peak_mb is None else round(memory.peak_mb, 1)
+        kept["agreement"][fingerprint] = agreement(logits, z_t)
+        write_whole(file, json.dumps(kept, indent=1) + "\n")
+    return kept | {"agreement": kept["agreement"][fingerprint]}
+
+
+@functools.lru_cache(maxsize=2)
+def cell_data(name: str, samples: int | None, val: int | None, select: bool) -> Data:
+    """The images of a cell, read once for many cells; with `select`, validation images stand in for the test images."""
+    data = load_data(name, samples=samples, val=val)
+    return replace(data, test=data.val) if select else data
+
+
+@functools.lru_cache(maxsize=4)
+def teacher_logits(teacher: str, fingerprint: str, images: tuple, where: tuple[str, str]) -> Tensor:
+    """Logits (N, K) of a teacher on the test images, computed once for many cells; `fingerprint` marks its weights."""
+    data, (device, precision) = cell_data(*images), where
+    return predict(load_teacher(teacher), data.test, data, Settings(device=device, precision=precision))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that nobody, and no kill, ever sees half of it."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def none_for_nan(value):
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,68 @@
+"""How much a lesson trains, and with which weights: chosen on validation images by `kd-teach study tune`.
+
+The published weights were made for 240 epochs of CIFAR-100. In a lesson of a few epochs some of them drown the labels
+and some are not felt, so every method was tried at the same few multiples of its own. A weight holds for the variant it
+was tuned with: what two variants of a method publish is up to 5,000 times apart (CC).
+"""
+
+import csv
+import functools
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kd_teach._support.shipped import shipped
+from kd_teach.methods import get_recipe
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a lesson trains."""
+
+    samples: int | None
+    val: int
+    epochs: int
+
+
+BUDGETS = {
+    "smoke": Budget(samples=320, val=100, epochs=2),
+    "lesson": Budget(samples=10_000, val=2000, epochs=6),
+    "full": Budget(samples=None, val=2000, epochs=240),
+}
+
+
+def lesson_weight(method: str, variant: str | None = None, path: Path | None = None) -> float | None:
+    """The weight tuned for a variant of a method; None where that variant was not tuned.
+
+    Args:
+        method: a name from `list_methods()`; ValueError for another.
+        variant: a name from the recipe's variants; None takes the first.
+        path: another table than the shipped `lesson_weights.csv`, with columns method, variant, weight and chosen.
+    """
+    variant = variant or first_variant(method)
+    return chosen_weights(path or shipped("results") / "lesson_weights.csv").get((method, variant))
+
+
+def tuned_variant(method: str) -> str:
+    """The variant that `kd-teach study tune` tunes: the one that its grid names, else the method's first."""
+    return tuned_variants().get(method) or first_variant(method)
+
+
+def first_variant(method: str) -> str:
+    return next(iter(get_recipe(method).variants))
+
+
+@functools.cache
+def chosen_weights(path: Path) -> dict[tuple[str, str], float]:
+    """(method, variant) -> weight, of the rows that were chosen; empty when there is no table."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["chosen"] == "True"]
+    return {(row["method"], row["variant"]): float(row["weight"]) for row in rows}
+
+
+@functools.cache
+def tuned_variants() -> dict[str, str]:
+    """method -> variant, of the methods that are not tuned in their first."""
+    return tomllib.loads((shipped("studies") / "tune.toml").read_text(encoding="utf-8")).get("variants", {})

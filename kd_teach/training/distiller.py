@@ -1,0 +1,163 @@
+"""A student, a teacher and a recipe, bound together: what the training loop runs.
+
+`Distiller` taps both networks, calls the loss and says what each phase trains. `Alone` is the control in every
+comparison: the same student with labels only. The loop treats the two alike.
+"""
+
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kd_teach._support.errors import unknown
+from kd_teach.data import Batch, Data, plain_batches
+from kd_teach.methods import KDLoss, get_recipe
+from kd_teach.methods._tensors import in_float32
+from kd_teach.methods.recipe import Context, Phase, Recipe, Terms
+from kd_teach.models.features import Features
+
+
+class Alone:
+    """A student and its labels, no teacher.
+
+    Args:
+        student: a network that answers with `Features`.
+        data: what it will be trained on; a student for another number of classes is refused here.
+        label_smoothing: share of the target, 0..1, spread evenly over all classes: soft targets without a teacher.
+            Source: Szegedy et al., Rethinking the Inception Architecture, CVPR 2016. https://arxiv.org/abs/1512.00567
+    """
+
+    def __init__(self, student: nn.Module, data: Data, *, label_smoothing: float = 0.0) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {label_smoothing}; expected a share of at least 0 and below 1.")
+        check_classes("student", dry_run(student, data), data)
+        self.label_smoothing = label_smoothing
+        self.student = student
+        self.teacher = None
+        self.loss = nn.Module()
+
+    def phases(self) -> list[Phase]:
+        """One phase: cross-entropy with the labels."""
+        return [Phase("alone", [self.student], self._task, {"task": 1.0}, teacher_runs=False)]
+
+    def _task(self, s: Features, t: None, batch: Batch) -> Terms:
+        return {"task": F.cross_entropy(s.logits.float(), batch.labels, label_smoothing=self.label_smoothing)}
+
+
+class Distiller:
+    """A method at work on a student and its teacher.
+
+    Args:
+        method: a name from `list_methods()`, or a `Recipe` of your own.
+        student, teacher: networks that answer with `Features` (`create_model`, `load_teacher`, `tapped`).
+        data: what they will be trained on: class count and labels for the checks and for `Recipe.build`.
+        variant: a name from `recipe.variants`; None takes the first, the paper's.
+        weight, task_weight: of the method's loss and of cross-entropy; None takes the variant's.
+        with_kd: None, or the weight of a KD term (Hinton's, at `kd_temperature`) added to the method's loss.
+        options: what the method itself takes, such as `temperature` (KD) or `stage` (FitNet).
+
+    Raises:
+        ValueError: an unknown method or variant, or a network whose class count differs from the data's.
+        TypeError: an option that the method does not take.
+    """
+
+    def __init__(
+        self,
+        method: str | Recipe,
+        *,
+        student: nn.Module,
+        teacher: nn.Module,
+        data: Data,
+        variant: str | None = None,
+        weight: float | None = None,
+        task_weight: float | None = None,
+        with_kd: float | None = None,
+        kd_temperature: float = 4.0,
+        **options,
+    ) -> None:
+        self.recipe = recipe = get_recipe(method) if isinstance(method, str) else method
+        self.variant = next(iter(recipe.variants)) if variant is None else variant
+        if self.variant not in recipe.variants:
+            raise unknown(f"variant of {recipe.name}", self.variant, recipe.variants)
+        chosen = recipe.variants[self.variant]
+        self.student, self.teacher = student, teacher
+        self.weight = chosen.weight if weight is None else weight
+        self.task_weight = chosen.task_weight if task_weight is None else task_weight
+        self.with_kd, self.kd = with_kd, KDLoss(temperature=kd_temperature)
+
+        self.tap = partial(recipe.tap, **{k: options.pop(k) for k in recipe.tap_options if k in options})
+        s, t = dry_run(student, data), dry_run(teacher, data)
+        check_classes("student", s, data)
+        check_classes("teacher", t, data)
+        context = Context(student, teacher, data.train.labels, data.num_classes)
+        self.loss = recipe.build(self.tap(s), self.tap(t), context, variant=self.variant, **options)
+
+    def phases(self) -> list[Phase]:
+        """The legs of training, in order. ValueError if `with_kd` was asked for and no phase has room for it."""
+        phases = self.recipe.variants[self.variant].phases(self)
+        if self.with_kd is not None and not any(phase.weights.get("kd") == self.with_kd for phase in phases):
+            raise ValueError(
+                f"with_kd={self.with_kd} would have no effect: no phase of {self.recipe.name} ({self.variant}) "
+                "minimises `Distiller.task` or `Distiller.task_and_distil`. Leave it out, or choose another variant: "
+                f"{', '.join(self.recipe.variants)}."
+            )
+        return phases
+
+    @property
+    def task_weights(self) -> dict[str, float]:
+        """How much of each term of `task` is minimised."""
+        weights = {"task": self.task_weight}
+        return weights if self.with_kd is None else weights | {"kd": self.with_kd}
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """How much of each term of `task_and_distil` is minimised."""
+        return self.task_weights | {"distil": self.weight}
+
+    def task(self, s: Features, t: Features | None, batch: Batch) -> Terms:
+        """Cross-entropy with the labels (and KD, if asked for): the later phase of AB and FSP."""
+        terms = {"task": F.cross_entropy(s.logits.float(), batch.labels)}
+        return terms if self.with_kd is None else terms | {"kd": self.kd(s.logits, t.logits)}
+
+    def distil_only(self, s: Features, t: Features, batch: Batch) -> Terms:
+        """The method's own loss and nothing else: the first phase of FitNet, AB and FSP."""
+        return {"distil": self.distil(s, t, batch)}
+
+    def task_and_distil(self, s: Features, t: Features, batch: Batch) -> Terms:
+        """Labels (and KD, if asked for) beside the method's own loss."""
+        return self.task(s, t, batch) | self.distil_only(s, t, batch)
+
+    def distil(self, s: Features, t: Features, batch: Batch) -> Tensor:
+        """The method's own loss: where a loss meets networks. In float32, whatever autocast chose for the layers.
+
+        Only what the loss looks at is widened: to copy all features in every step took a tenth of its time.
+        """
+        taps = (in_float32(self.tap(features)) for features in (s, t))
+        return self.loss(*taps, **{name: getattr(batch, name) for name in self.recipe.needs})
+
+
+def dry_run(model: nn.Module, data: Data, images: int = 4) -> Features:
+    """What `model` shows of a few training images, without touching its weights, statistics or mode."""
+    was_training = model.training
+    device = next(model.parameters()).device
+    batch = next(plain_batches(data.train.select(slice(images)), data, images, device=device))
+    with torch.no_grad():
+        features = model.eval()(batch.images)
+    model.train(was_training)
+    if not isinstance(features, Features):
+        raise TypeError(
+            f"{type(model).__name__} answers with {type(features).__name__}; expected Features. "
+            "Take a network from create_model, or wrap yours with tapped(model, stages=[...])."
+        )
+    return features
+
+
+def check_classes(role: str, features: Features, data: Data) -> None:
+    """Refuse a network with another number of outputs than the data has classes."""
+    outputs = features.logits.shape[1]
+    if outputs != data.num_classes:
+        raise ValueError(
+            f"The {role} has {outputs} outputs but {data.name} has {data.num_classes} classes; "
+            f"create it with num_classes={data.num_classes}, or choose a {role} made for {data.name}."
+        )

@@ -1,0 +1,191 @@
+"""One call from names to a trained student: `distill` with a teacher, `train_alone` without."""
+
+import math
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from kd_teach.data import Data, load_data
+from kd_teach.measures.logits import accuracy, confusion
+from kd_teach.methods.recipe import Recipe
+from kd_teach.models import create_model
+from kd_teach.training.distiller import Alone, Distiller
+from kd_teach.training.evaluation import predict
+from kd_teach.training.interrupt import Interruptible
+from kd_teach.training.loop import Record, history_table, train
+from kd_teach.training.precision import pick_device, pick_precision
+from kd_teach.training.run_folder import Result, claim, config_hash, environment, finish, read_run, weights_fingerprint
+from kd_teach.training.settings import Settings, epochs_of_phases
+from kd_teach.training.teachers import load_teacher, teacher_card
+
+
+def distill(
+    method: str | Recipe,
+    *,
+    student: str | nn.Module = "resnet8",
+    teacher: str | Path | nn.Module,
+    data: str | Path | Data,
+    samples: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    cache: str | Path | None = None,
+    options: dict | None = None,
+    on_epoch: Callable[[Record], None] | None = None,
+    **settings,
+) -> Result:
+    """Train a student under a teacher by one of the methods.
+
+    Args:
+        method: a name from `list_methods()`, or a `Recipe` of your own.
+        student: a name from `list_models()` (created here from the seed), or a network, trained in place.
+        teacher: a name from `list_teachers()`, the folder of a finished run, or a network.
+        data: a name from `list_data()`, a folder of class folders, or what `load_data` returned.
+        samples: how many training images to use, stratified; None takes all. Only with `data` by name.
+        out: the run folder; None keeps nothing.
+        resume: go on from a checkpoint in `out`, or, where the same run stands there finished, load it.
+        cache: instead of `out`, a folder of many runs: this one lives there under a hash of its configuration, is
+            loaded if it is finished and gone on with if it was interrupted.
+        options: what `Distiller` takes: variant, weight, task_weight, with_kd and the method's own options.
+        on_epoch: called with the `Record` of every epoch, to print or draw it.
+        settings: fields of `Settings`: epochs, seed, batch_size, lr, device, precision, ...
+
+    Returns:
+        A `Result`. The same seed and thread count give the same result; with `train_alone` under the same seed, student
+        initialisation, batches and augmentation are the same too, so that the two can be compared as a pair.
+    """
+    settings = Settings(**settings)
+    data = _data(data, samples, settings.seed)
+    student_name, student = _student(student, data, settings.seed)
+    teacher_name, teacher = _teacher(teacher, data)
+    torch.manual_seed(settings.seed)  # for what the loss itself learns
+    run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
+    what = {
+        "method": run.recipe.name,
+        "variant": run.variant,
+        "options": {"weight": run.weight, "task_weight": run.task_weight} | (options or {}),
+        "teacher": teacher_name,
+        "teacher_weights": weights_fingerprint(teacher),
+        "model": student_name,
+    }
+    return _carry_out(run, what, data, settings, out, resume, cache, on_epoch)
+
+
+def train_alone(
+    student: str | nn.Module = "resnet8",
+    *,
+    data: str | Path | Data,
+    samples: int | None = None,
+    label_smoothing: float = 0.0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    cache: str | Path | None = None,
+    on_epoch: Callable[[Record], None] | None = None,
+    **settings,
+) -> Result:
+    """Train a network on the labels only: the control of every comparison, and how teachers are made.
+
+    `label_smoothing` is the share of every target that is spread evenly over all classes: the control that asks
+    whether soft targets help when no teacher made them. Other arguments and the result are as for `distill`.
+    """
+    settings = Settings(**settings)
+    data = _data(data, samples, settings.seed)
+    student_name, student = _student(student, data, settings.seed)
+    run = Alone(student, data, label_smoothing=label_smoothing)
+    what = {"method": None, "model": student_name}
+    if label_smoothing:  # named only where there is some, so that plain runs are found under the hash they always had
+        what["label_smoothing"] = label_smoothing
+    return _carry_out(run, what, data, settings, out, resume, cache, on_epoch)
+
+
+def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
+    config = what | {
+        "versions": {"kd_teach": version("kd-teach"), "torch": torch.__version__},
+        "num_classes": data.num_classes,
+        "initial_weights": weights_fingerprint(run.student),
+        "data": data.name,
+        "samples": len(data.train),
+        "data_fingerprint": data.fingerprint(),
+        "settings": settings.described()
+        | {
+            "device": pick_device(settings.device).type,
+            "precision": pick_precision(settings.precision, settings.device),
+        },
+    }
+    card = config | {
+        "config_hash": config_hash(config),
+        "val_samples": len(data.val),
+        "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
+        "environment": environment(),
+    }
+    if cache:
+        out, resume = Path(cache) / card["config_hash"], True
+    folder = Path(out) if out else None
+    if folder and (finished := claim(folder, card, resume)):
+        return read_run(folder, finished, run.student)
+    checkpoint = folder / "checkpoint.pt" if folder else None
+
+    torch.manual_seed(settings.seed)
+    records = []
+    with Interruptible() as between_epochs:  # within an epoch, train itself listens for Ctrl-C
+        for record in train(run, data, settings, checkpoint=checkpoint):
+            records.append(record)
+            if on_epoch:
+                on_epoch(record)
+            if between_epochs.asked or not record.complete:
+                break
+    # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
+    finished = sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
+    history = history_table(records)
+    if folder:
+        history.to_csv(folder / "history.csv", index=False)
+    if not finished:
+        if folder:
+            again = "The same once more" if cache else "The same with resume=True or --resume"
+            print(f"Stopped; the state is in {checkpoint}. {again} goes on from there.")
+        return Result(run.student.eval(), history, math.nan, card)
+
+    logits = predict(run.student, data.test, data, settings)
+    card |= {
+        "test_accuracy": accuracy(logits, data.test.labels),
+        "val_accuracy": history["val_accuracy"].iloc[-1],
+        "confusion": confusion(logits, data.test.labels, data.num_classes).tolist(),
+        "classes": list(data.classes),
+        "parameters": sum(p.numel() for p in run.student.parameters()),
+        "seconds": round(history["seconds"].sum(), 1),
+    }
+    if folder:
+        finish(folder, run.student, history, card)
+        checkpoint.unlink(missing_ok=True)
+    return Result(run.student, history, card["test_accuracy"], card)
+
+
+def _data(data, samples: int | None, seed: int) -> Data:
+    if isinstance(data, Data):
+        if samples is not None:
+            raise ValueError("samples goes with data by name; for loaded data, pass it to load_data(..., samples=...).")
+        return data
+    return load_data(data, samples=samples, seed=seed)
+
+
+def _teacher(teacher, data: Data) -> tuple[str, nn.Module]:
+    """Its name and network; one that is named must have learnt the classes that the student is to learn."""
+    if isinstance(teacher, nn.Module):
+        return getattr(teacher, "name", type(teacher).__name__), teacher
+    learnt = teacher_card(teacher)["classes"]
+    if learnt != list(data.classes):
+        raise ValueError(
+            f"The teacher {teacher} learnt {', '.join(learnt)}; {data.name} has {', '.join(data.classes)}. Choose the "
+            "teacher's data (--data), a teacher of these classes, or pass teacher=load_teacher(...) to insist."
+        )
+    return str(teacher), load_teacher(teacher)
+
+
+def _student(student, data: Data, seed: int) -> tuple[str, nn.Module]:
+    if isinstance(student, nn.Module):
+        return getattr(student, "name", type(student).__name__), student
+    torch.manual_seed(seed)
+    return student, create_model(student, num_classes=data.num_classes)

@@ -1,0 +1,88 @@
+"""The contract of every exercise: the reference passes, the stub does not, each mistake gets its own hint."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from kd_teach.course.exercises import Exercise, Question, check, get_exercise, list_exercises
+from kd_teach.methods import list_methods
+
+ALL = [get_exercise(name) for name in list_exercises()]
+FUNCTIONS = [e for e in ALL if isinstance(e, Exercise)]
+QUESTIONS = [e for e in ALL if isinstance(e, Question)]
+MISTAKES = [(e, hint) for e in FUNCTIONS for hint in e.mistakes]
+VARIANTS = [(e, name) for e in FUNCTIONS for name in e.also_right]
+WRONG = [(q, hint) for q in QUESTIONS for hint in q.wrong]
+
+
+def name_of(x):
+    return x.name if isinstance(x, Exercise | Question) else str(x)[:40]
+
+
+def defined(source: str, name: str):
+    """The function that a notebook cell with this source defines, with the imports that every notebook has."""
+    space = {"torch": torch, "F": F, "nn": nn, "math": math}
+    exec(source, space)
+    return space[name]
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=name_of)
+def test_reference_passes_and_stub_is_not_attempted(exercise):
+    assert check(exercise.name, exercise.reference).passed
+    assert check(exercise.name, exercise.reference, seed=1).passed
+    assert check(exercise.name, defined(exercise.stub(), exercise.variable)).kind == "not attempted"
+    assert check(exercise.name, defined(exercise.solution(), exercise.variable)).passed  # needs nothing from its file
+
+
+@pytest.mark.parametrize(("exercise", "hint"), MISTAKES, ids=name_of)
+def test_mistake_is_rejected_with_its_own_hint(exercise, hint):
+    verdict = check(exercise.name, exercise.mistakes[hint])
+    assert verdict.kind == "named mistake" and verdict.message.endswith(hint), verdict
+
+
+@pytest.mark.parametrize(("exercise", "variant"), VARIANTS, ids=name_of)
+def test_right_variant_passes(exercise, variant):
+    verdict = check(exercise.name, exercise.also_right[variant])
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("exercise", [e for e in FUNCTIONS if e.detached], ids=name_of)
+def test_gradient_to_the_teacher_is_seen(exercise):
+    """The solution with `detach` taken away: the same values, but the teacher would learn."""
+    leaky = defined(exercise.solution().replace(".detach()", ""), exercise.variable)
+    verdict = check(exercise.name, leaky)
+    assert verdict.kind == "gradient" and "the teacher does not learn" in verdict.message, verdict
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=name_of)
+def test_is_complete(exercise):
+    assert len(exercise.cases()) >= 2
+    assert len(exercise.hints) >= 2 and 1 <= exercise.stars <= 3
+    told = " ".join([*exercise.hints[:-1], *exercise.mistakes])
+    for line in exercise.body():
+        assert len(line) < 25 or line.strip() not in told, f"a hint before the last gives away {line!r}"
+
+
+@pytest.mark.parametrize(("question", "hint"), WRONG, ids=name_of)
+def test_wrong_value_gets_its_hint(question, hint):
+    verdict = check(question.name, question.wrong[hint])
+    assert verdict.kind == "named mistake" and verdict.message.endswith(hint), verdict
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=name_of)
+def test_right_value_passes(question):
+    assert check(question.name, question.answer()).passed
+    assert check(question.name, None).kind == check(question.name, ...).kind == "not attempted"
+    assert question.explanation and len(question.hints) >= 2
+
+
+@pytest.mark.parametrize("method", list_methods())
+def test_every_method_has_three_exercises_and_four_named_mistakes(method):
+    exercises = [get_exercise(name) for name in list_exercises(method)]
+    assert len(exercises) >= 3
+    assert sum(len(e.mistakes) for e in exercises if isinstance(e, Exercise)) >= 4
+    assert all(e.name.startswith(f"{method}.") for e in exercises)
+    assert len({e.name for e in exercises}) == len(exercises)

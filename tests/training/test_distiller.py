@@ -1,0 +1,154 @@
+"""Binding a recipe: taps, options, weights, and a method of one's own."""
+
+import pytest
+import torch
+from torch import nn
+
+from kd_teach import Distiller, Phase, Recipe, Settings, Variant, create_model, train
+from kd_teach.data import plain_batches
+from kd_teach.methods.recipe import initialise_then_task
+from kd_teach.training.precision import autocast
+from tests.helpers import same_weights, tiny_data
+
+DATA = tiny_data()
+
+
+def networks():
+    torch.manual_seed(0)
+    return {"student": create_model("resnet8", 3), "teacher": create_model("resnet14", 3)}
+
+
+def features(run):
+    batch = next(plain_batches(DATA.train, DATA, 8))
+    return run.student(batch.images), run.teacher(batch.images), batch
+
+
+def test_terms_and_their_weights():
+    run = Distiller("kd", data=DATA, **networks())
+    assert run.weights == {"task": 0.1, "distil": 0.9}
+    assert run.task_and_distil(*features(run)).keys() == run.weights.keys()
+    run = Distiller("fitnet", variant="repdistiller", weight=3.0, task_weight=2.0, with_kd=0.5, data=DATA, **networks())
+    assert run.weights == {"task": 2.0, "distil": 3.0, "kd": 0.5}
+    assert run.task_and_distil(*features(run)).keys() == run.weights.keys()
+
+
+def test_a_dry_run_leaves_no_trace():
+    nets = networks()
+    before = {name: networks()[name] for name in nets}
+    nets["student"].train()
+    Distiller("fitnet", data=DATA, **nets)
+    assert all(same_weights(nets[name], before[name]) for name in nets)
+    assert nets["student"].training
+
+
+class Scaled(nn.Module):
+    """A loss with a learnt part and a memory, as CRD has."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self.seen = []
+        self.steps = 0
+
+    def forward(self, e_s, e_t, *, index):
+        self.seen.append(index)
+        return ((self.scale * e_s).mean() - e_t.mean()) ** 2
+
+    def after_step(self):
+        self.steps += 1
+
+
+def own_recipe(**changes):
+    fields = {
+        "name": "own",
+        "title": "Own",
+        "paper": "none",
+        "knowledge": "relation",
+        "tap": lambda f: f.embedding,
+        "build": lambda e_s, e_t, context, *, variant: Scaled(),
+        "variants": {"paper": Variant(weight=0.5, source="here")},
+        "needs": ("index",),
+    }
+    return Recipe(**fields | changes)
+
+
+def test_a_method_of_ones_own_needs_no_registration():
+    run = Distiller(own_recipe(), data=DATA, **networks())
+    list(train(run, DATA, Settings(epochs=2, batch_size=8, device="cpu")))
+    assert run.loss.steps == 6 and run.loss.scale.item() != 1
+    assert sorted(torch.cat(run.loss.seen[:3]).tolist()) == list(range(24))
+
+
+@pytest.mark.parametrize("tap", [lambda f: f.embedding, lambda f: f.logits])
+def test_losses_of_ones_own_compute_in_float32_too(tap):
+    seen = []
+
+    class Watched(Scaled):
+        def forward(self, e_s, e_t, *, index):
+            seen.append((e_s.dtype, e_t.dtype))
+            return super().forward(e_s, e_t, index=index)
+
+    recipe = own_recipe(tap=tap, build=lambda e_s, e_t, context, *, variant: Watched())
+    run = Distiller(recipe, data=DATA, **networks())
+    list(train(run, DATA, Settings(epochs=1, batch_size=8, device="cpu", precision="bfloat16")))
+    assert set(seen) == {(torch.float32, torch.float32)}
+    batch = next(plain_batches(DATA.train, DATA, 8))
+    with autocast(batch.images.device, "bfloat16"):
+        s = run.student(batch.images)
+    assert s.logits.dtype == torch.bfloat16 and run.task(s, None, batch)["task"].dtype == torch.float32
+
+
+def test_phases_may_leave_a_network_out_and_put_the_teacher_into_train_mode():
+    seen = []
+
+    def look(name):
+        def objective(s, t, batch):
+            seen.append((name, s is None, t is None, run.teacher.training, run.student.training))
+            return {"term": (run.loss.scale - 2) ** 2}
+
+        return objective
+
+    phases = lambda run: [
+        Phase("teacher only", [run.loss], look("a"), {"term": 1.0}, student_runs=False, teacher_mode="train"),
+        Phase("student only", [run.loss, run.student], look("b"), {"term": 1.0}, teacher_runs=False),
+    ]
+    run = Distiller(own_recipe(variants={"paper": Variant(1.0, "here", phases=phases)}), data=DATA, **networks())
+    start = networks()
+    list(train(run, DATA, Settings(epochs=2, batch_size=24, device="cpu")))
+    assert seen == [("a", True, False, True, False), ("b", False, True, False, True)]
+    assert not same_weights(run.teacher, start["teacher"])  # running statistics follow the batches in train mode
+    assert all(map(torch.equal, run.teacher.parameters(), start["teacher"].parameters()))
+
+
+def test_a_learning_rate_of_its_own():
+    phases = lambda run: [
+        Phase("slow", [run.loss], lambda s, t, b: {"term": (run.loss.scale - 2) ** 2}, {"term": 1.0}, lr_scale=0.5)
+    ]
+    run = Distiller(own_recipe(variants={"paper": Variant(1.0, "here", phases=phases)}), data=DATA, **networks())
+    half = list(train(run, DATA, Settings(epochs=1, batch_size=8, device="cpu")))
+    full = list(train(Distiller("kd", data=DATA, **networks()), DATA, Settings(epochs=1, batch_size=8, device="cpu")))
+    assert half[0].lr == pytest.approx(full[0].lr / 2)
+
+
+def test_unknown_variant_shows_the_known_ones():
+    with pytest.raises(ValueError, match="Unknown variant of kd 'papre'. Did you mean 'paper'"):
+        Distiller("kd", variant="papre", data=DATA, **networks())
+
+
+def test_kd_beside_a_method_that_has_no_room_for_it_is_refused():
+    phases = lambda run: [Phase("own", [run.student], run.distil_only, {"distil": 1.0})]
+    recipe = own_recipe(variants={"paper": Variant(1.0, "here", phases=phases)})
+    Distiller(recipe, data=DATA, **networks()).phases()
+    with pytest.raises(ValueError, match=r"with_kd=0\.5 would have no effect: no phase of own"):
+        Distiller(recipe, with_kd=0.5, data=DATA, **networks()).phases()
+
+
+def test_the_later_phase_needs_a_teacher_only_for_kd():
+    def phases(run):
+        return initialise_then_task(run, run.student.lower(2))
+
+    recipe = own_recipe(variants={"paper": Variant(1.0, "here", phases=phases)})
+    alone = Distiller(recipe, data=DATA, **networks()).phases()[1]
+    assert alone.weights == {"task": 1.0} and not alone.teacher_runs
+    beside = Distiller(recipe, with_kd=0.5, data=DATA, **networks()).phases()[1]
+    assert beside.weights == {"task": 1.0, "kd": 0.5} and beside.teacher_runs

@@ -1,0 +1,116 @@
+"""The README's section on the lesson study, made from its table: nothing in it is written by hand."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kd_teach._support.shipped import shipped
+from kd_teach.methods import list_methods
+from kd_teach.study.analysis import MAIN, compare, in_block, read_study, summary
+from kd_teach.study.settings_compared import gains_across, order_kept
+
+HEADER = ["method", "seeds", "test accuracy (± sd), %", "over alone, points", "", "over KD, points", ""]
+HEADER += ["agreement, %", "ECE, %", "s per epoch", "peak MB"]
+
+
+def study_section(path: Path | None = None) -> str:
+    """Heading, a paragraph and a table of the main block, a row per method; empty while there is no table."""
+    path = path or shipped("results") / "lesson_study.csv"
+    if not path.is_file():
+        return ""
+    table = read_study(path)
+    rows = in_block(table)
+    first = rows.iloc[0]
+    teacher = table.loc[table["block"] == first["block"], "teacher"].iloc[0]  # `rows` has none for controls
+    comparisons = {base: compare(table, base) for base in ("alone", "kd") if base in set(rows["method"])}
+    lines = [
+        "## Which method is best?",
+        "",
+        f"{first['student']} under {teacher}, {first['data']}, {first['samples']:,} images, {first['epochs']} epochs. "
+        "Runs of one seed begin with the same weights and see the same batches, so differences are taken seed by seed, "
+        "with their 95 % interval (t). The verdict is that of a paired t test, Holm-corrected over all rows at 5 %. "
+        'CANNOT TELL is not "equal": see the smallest effect that would have been found with 80 % probability, '
+        f"{effects(comparisons)}. Every run is in [{path.name}](data/results/{path.name}); "
+        "[15_compare](notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its like "
+        "make the known CIFAR-100 table at full scale, and first say how many GPU hours that takes.",
+        "",
+        *markdown(summary(table), comparisons),
+    ]
+    if missing := [method for method in list_methods() if method not in set(rows["method"])]:
+        lines += ["", f"No stored runs yet: {', '.join(missing)}."]
+    if MAIN in set(table["block"]):
+        lines += ["", *across_section(gains_across(table))]
+    return "\n".join(lines)
+
+
+def across_section(gains: pd.DataFrame) -> list[str]:
+    """The lines on the other settings: a row per method, a column per setting; none while there is but one setting."""
+    settings, methods = (list(dict.fromkeys(gains[column])) for column in ("setting", "method"))
+    if len(settings) < 2:
+        return []
+    cells = {(row.method, row.setting): f"{points(row.difference)} {row.verdict}" for row in gains.itertuples()}
+    kept, found = order_kept(gains), gains.groupby("setting")["detectable"].median()
+    pairs = gains.groupby("setting")["n"].agg(["min", "max"]).loc[settings]
+    heads = [f"{s} ({low if low == high else f'{low} to {high}'})" for s, low, high in pairs.itertuples()]
+    rows = [["method", *heads], ["---", *["---"] * len(settings)]]
+    rows += [[f"`{method}`", *(cells.get((method, setting), "–") for setting in settings)] for method in methods]
+    rows += [["found with 80 % probability, from (median)", *(number(found[s], ".1f") for s in settings)]]
+    rows += [["order of the methods, against the first column", "", *(number(kept[s], "+.2f") for s in settings[1:])]]
+    return [
+        "### Does it last?",
+        "",
+        "The same in other settings: the mean difference in points of test accuracy from the student alone (beside "
+        "KD: from KD), and the verdict, corrected within its column. In brackets: paired seeds. Last row: Spearman's "
+        "rank correlation, 1 for the same order. Weights are those of the lesson, tuned under cifar10/resnet20 on its "
+        "10,000 images, except where the column says that they are the published ones, and for FSP under wrn_16_2: "
+        "that is its adapter variant at its own weight. The published weights ran on a GPU (float32 with TF32), all "
+        "others on a CPU (bfloat16); `kd`, `ft`, `nst` and `ofd` have one weight in both, so how far their first two "
+        "columns differ is the machine's doing, and chance's. On shapes10 six epochs end where the curve still "
+        "climbs: that column tells who learns sooner.",
+        "",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+
+
+def effects(comparisons: dict[str, pd.DataFrame]) -> str:
+    """The range of the minimum detectable effects, per baseline."""
+    parts = []
+    for base, comparison in comparisons.items():
+        found = comparison["detectable"].dropna()
+        if len(found):
+            low, high = f"{found.min():.1f}", f"{found.max():.1f}"
+            parts.append(f"{low if low == high else f'{low} to {high}'} points against {base}")
+    return "; ".join(parts) or "unknown below two paired seeds"
+
+
+def markdown(means: pd.DataFrame, comparisons: dict[str, pd.DataFrame]) -> list[str]:
+    """The table's lines."""
+    lines = [HEADER, ["---", *["--:"] * (len(HEADER) - 1)]]
+    for label, row in means.iterrows():
+        spread = "" if pd.isna(row["spread"]) else f" ± {100 * row['spread']:.2f}"
+        cells = [f"`{label}`", f"{row['seeds']:.0f}", f"{100 * row['test_accuracy']:.2f}{spread}"]
+        for base in ("alone", "kd"):
+            cells += difference(comparisons.get(base), label)
+        cells += [number(100 * row["agreement"], ".1f"), number(100 * row["ece"], ".1f")]
+        cells += [number(row["seconds_per_epoch"], ".1f"), number(row["peak_mb"], ".0f")]
+        lines.append(cells)
+    return ["| " + " | ".join(cells) + " |" for cells in lines]
+
+
+def difference(comparison: pd.DataFrame | None, label: str) -> list[str]:
+    """Two cells: the difference with its interval, and the verdict."""
+    if comparison is None or label not in comparison.index:
+        return ["–", ""]
+    row = comparison.loc[label]
+    if pd.isna(row["low"]):
+        return [number(row["difference"], "+.2f"), row["verdict"]]
+    return [f"{row['difference']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f})", row["verdict"]]
+
+
+def points(value: float) -> str:
+    """With a sign and one digit, and never -0.0."""
+    return f"{round(value, 1) + 0.0:+.1f}"
+
+
+def number(value: float, form: str) -> str:
+    return "–" if pd.isna(value) else format(value, form)
