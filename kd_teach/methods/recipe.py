@@ -124,6 +124,7 @@ class Variant:
     task_weight: float = 1.0  # of cross-entropy with the labels
     phases: Callable[[Distilling], list[Phase]] = one_phase
     blind_to: Set[str] | None = None  # of `changes.CHANGES`; None: nobody looked
+    equation: Callable[..., Tensor] | None = None  # where it is another than the recipe's
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,10 @@ class Recipe:
     `tap` picks from `Features` what the loss compares; it is applied to both networks, and once to a dry run, so
     that `build` sees real shapes. `build(student_tap, teacher_tap, context, variant=..., **options)` makes the loss;
     all that it learns or remembers lives inside it.
+
+    `equation` is the loss as the paper writes it, one plain function: what a notebook prints, an exercise asks for and
+    the bench races against. The module that `build` makes calls it through its attribute `equation`, in which a faster
+    form of the same signature may stand (`methods/_fast`).
     """
 
     name: str
@@ -152,5 +157,10 @@ class Recipe:
     tap: Callable[..., Any]
     build: Callable[..., nn.Module]
     variants: Mapping[str, Variant]  # the first is the default
+    equation: Callable[..., Tensor] | None = None  # a recipe of your own may do without
     tap_options: tuple[str, ...] = ()  # names of options that `tap` takes; the others go to `build`
     needs: tuple[str, ...] = ()  # fields of Batch that the loss also takes
+
+    def equation_of(self, variant: str) -> Callable[..., Tensor] | None:
+        """The plain function of one variant."""
+        return self.variants[variant].equation or self.equation

@@ -79,7 +79,7 @@ def check_function(exercise: Exercise, mine: Any, *, seed: int | None = None) ->
         return answer("too slow", f"stopped after {exercise.seconds:g} seconds. Is there a loop that never ends?")
     except Exception as error:  # whatever the learner's code raises is the answer
         return answer("raises", _where(error, mine))
-    expected = [observe(exercise.reference, case, exercise.gradient) for case in cases]
+    expected = [observe(exercise.answer, case, exercise.gradient) for case in cases]
 
     names = list(inspect.signature(exercise.reference).parameters)
     if written := sorted({names[i] for one in seen for i in one.changed}):

@@ -1,10 +1,14 @@
 """What an exercise is: data. The checker (`checking.py`) reads it, the notebooks and the classroom pack print it."""
 
+import ast
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from torch import Tensor
 
 Case = tuple[Any, ...]  # the arguments of one call
 
@@ -15,8 +19,8 @@ PREFIX = "my_"  # the learner's function is called so, lest it hide the library'
 class Exercise:
     """A function to write.
 
-    The reference is the solution as a learner would write it: it uses `torch`, `F`, `nn` and `math` and nothing else,
-    has no type hints, and its source is what `solution` shows.
+    The reference is the solution as a learner would write it, and its source is what `solution` shows: the equation of
+    the method's own file, or a step of it. It uses `torch`, `F`, `nn`, `math`, and of the package what `uses` names.
 
     Args:
         name: "kd.loss": the notebook's method, a dot, the thing to write.
@@ -27,7 +31,10 @@ class Exercise:
         mistakes: what a wrong program computes, under the hint that its author needs. The hint names the mistake and
             what to do; it does not print the answer.
         hints: steps towards the solution, one more each time that `hint` is called.
-        detached: arguments of the teacher; a solution through which gradient reaches them is refused.
+        uses: functions of the package that the reference calls, as "rkd.distances": module of `kd_teach.methods`, name.
+        called: the learner's function, without its "my_"; by default like the reference.
+        detached: arguments of the teacher; a solution through which gradient reaches them is refused. The reference
+            need not detach them: `answer` and `solution` do.
         also_right: other programs that are right (another reduction order, a transposed but equal form); for the
             tests, which feed them all to the checker.
         gradient: compare the gradients too. False where a right answer need not be differentiable.
@@ -41,6 +48,8 @@ class Exercise:
     cases: Callable[[], Sequence[Case]]
     mistakes: Mapping[str, Callable]
     hints: Sequence[str]
+    uses: tuple[str, ...] = ()
+    called: str = ""
     detached: tuple[str, ...] = ()
     also_right: Mapping[str, Callable] = field(default_factory=dict)
     gradient: bool = True
@@ -51,12 +60,27 @@ class Exercise:
     @property
     def variable(self) -> str:
         """The name of the function that the learner writes."""
-        return PREFIX + self.reference.__name__
+        return PREFIX + (self.called or self.reference.__name__)
+
+    @property
+    def answer(self) -> Callable:
+        """The reference, through which no gradient reaches the `detached` arguments."""
+
+        @functools.wraps(self.reference)
+        def answer(*args, **kwargs):
+            given = inspect.signature(self.reference).bind(*args, **kwargs)
+            for name in set(self.detached) & set(given.arguments):
+                given.arguments[name] = cut(given.arguments[name])
+            return self.reference(*given.args, **given.kwargs)
+
+        return answer
 
     @property
     def signature(self) -> str:
         """The head of the function that the learner writes: "my_kd_loss(z_s, z_t, T)"."""
-        return self.variable + str(inspect.signature(self.reference))
+        bare = inspect.signature(self.reference)
+        arguments = [p.replace(annotation=p.empty) for p in bare.parameters.values()]
+        return self.variable + str(bare.replace(parameters=arguments, return_annotation=bare.empty))
 
     def stub(self) -> str:
         """The cell that a learner starts from; it runs, and counts as not attempted."""
@@ -64,18 +88,37 @@ class Exercise:
 
     def solution(self) -> str:
         """The reference as the learner would have written it, under the stub's name and docstring."""
-        return self._head() + textwrap.indent("\n".join(self.body()), "    ")
+        imports = [f"from kd_teach.methods.{module} import {name}" for module, name in self.used()]
+        function = self._head() + textwrap.indent("\n".join(self.body()), "    ")
+        return "\n".join([*imports, "", "", function]) if imports else function
+
+    def used(self) -> list[tuple[str, str]]:
+        """(module, name) of each of `uses`."""
+        return [tuple(word.rsplit(".", 1)) for word in self.uses]
 
     def body(self) -> list[str]:
         """The lines of the reference below its head, without its docstring and indentation."""
-        lines = textwrap.dedent(inspect.getsource(self.reference)).splitlines()
-        after_head = next(i for i, line in enumerate(lines) if line.rstrip().endswith(":")) + 1
-        return textwrap.dedent("\n".join(lines[after_head:])).splitlines()
+        source = textwrap.dedent(inspect.getsource(self.reference))
+        function = ast.parse(source).body[0]
+        head = max([function.lineno] + [node.end_lineno for node in (*function.args.args, function.returns) if node])
+        if ast.get_docstring(function) is not None:
+            head = function.body[0].end_lineno
+        lines = textwrap.dedent("\n".join(source.splitlines()[head:])).splitlines()
+        if any(".detach()" in line for line in lines):
+            return lines
+        return [f"{name} = {name}.detach()  # the teacher does not learn" for name in self.detached] + lines
 
     def _head(self) -> str:
         lines = [line for part in self.prompt.splitlines() for line in textwrap.wrap(part, width=100) or [""]]
         prompt = "\n    ".join(lines) if len(lines) == 1 else "\n    ".join([*lines, ""])
         return f'def {self.signature}:\n    """{prompt}"""\n'
+
+
+def cut(argument: Any) -> Any:
+    """A tensor, or a sequence of them, without its graph."""
+    if isinstance(argument, (list, tuple)):
+        return type(argument)(map(cut, argument))
+    return argument.detach() if isinstance(argument, Tensor) else argument
 
 
 @dataclass(frozen=True)

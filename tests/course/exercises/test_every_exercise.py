@@ -31,8 +31,8 @@ def defined(source: str, name: str):
 
 @pytest.mark.parametrize("exercise", FUNCTIONS, ids=name_of)
 def test_reference_passes_and_stub_is_not_attempted(exercise):
-    assert check(exercise.name, exercise.reference).passed
-    assert check(exercise.name, exercise.reference, seed=1).passed
+    assert check(exercise.name, exercise.answer).passed
+    assert check(exercise.name, exercise.answer, seed=1).passed
     assert check(exercise.name, defined(exercise.stub(), exercise.variable)).kind == "not attempted"
     assert check(exercise.name, defined(exercise.solution(), exercise.variable)).passed  # needs nothing from its file
 
