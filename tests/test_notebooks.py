@@ -13,8 +13,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from kd_teach.course import TAUGHT
 from kd_teach.course.exercises import get_exercise, list_exercises
-from kd_teach.methods import list_methods
 from tools.run_notebooks import MAX_BYTES, NOTEBOOKS, WIDGET, clean, code_cells, problems, quantise, run
 
 
@@ -100,7 +100,7 @@ def test_committed_notebook_is_clean(path):
     assert problems(nbformat.read(path, as_version=4)) == []
 
 
-@pytest.mark.parametrize("method", list_methods())
+@pytest.mark.parametrize("method", TAUGHT)
 def test_method_notebook_has_the_twelve_sections(method):
     [path] = NOTEBOOKS.glob(f"[0-9][0-9]_{method}.ipynb")
     text = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]

@@ -71,10 +71,13 @@ def test_environment_installs_this_package_into_a_python_it_allows():
     assert python.removeprefix("python=") in SpecifierSet(PROJECT["requires-python"])
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_name_only_targets_and_files_that_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(re.findall(r"\bmake ([a-z-]+)[`\n ]*(?:#|`|$)", text, re.MULTILINE)) <= set(targets)
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link in links if not ((ROOT / document).parent / link).exists()] == []

@@ -1,4 +1,4 @@
-"""The README's section on the lesson study, made from its table: nothing in it is written by hand."""
+"""The section of docs/results.md on the lesson study, made from its table: nothing in it is written by hand."""
 
 from pathlib import Path
 
@@ -30,8 +30,8 @@ def study_section(path: Path | None = None) -> str:
         "Runs of one seed begin with the same weights and see the same batches, so differences are taken seed by seed, "
         "with their 95 % interval (t). The verdict is that of a paired t test, Holm-corrected over all rows at 5 %. "
         'CANNOT TELL is not "equal": see the smallest effect that would have been found with 80 % probability, '
-        f"{effects(comparisons)}. Every run is in [{path.name}](data/results/{path.name}); "
-        "[15_compare](notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its like "
+        f"{effects(comparisons)}. Every run is in [{path.name}](../data/results/{path.name}); "
+        "[15_compare](../notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its like "
         "make the known CIFAR-100 table at full scale, and first say how many GPU hours that takes.",
         "",
         *markdown(summary(table), comparisons),

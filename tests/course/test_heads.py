@@ -4,8 +4,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from kd_teach.course import TAUGHT
 from kd_teach.course.heads import course, read_head
-from kd_teach.methods import get_recipe, list_methods
+from kd_teach.methods import get_recipe
 
 HEAD = """# 07 · A title: with more
 
@@ -38,9 +39,7 @@ def test_empty_folder_says_where_notebooks_come_from(tmp_path):
 def test_the_course_has_a_notebook_per_method_that_a_class_can_do():
     heads = {head.topic: head for head in course()}
     assert [head.number for head in course()] == [f"{n:02}" for n in range(17)]
-    for name in list_methods():
+    for name in TAUGHT:
         assert heads[name].knowledge == get_recipe(name).knowledge
         assert 45 <= heads[name].minutes <= 60
-        assert (
-            "01_kd" in heads[name].before or name == "kd" or any(f"_{m}`" in heads[name].before for m in list_methods())
-        )
+        assert "01_kd" in heads[name].before or name == "kd" or any(f"_{m}`" in heads[name].before for m in TAUGHT)

@@ -11,13 +11,13 @@ from importlib import import_module
 from typing import Any
 
 from kd_teach._support.errors import unknown
+from kd_teach.course import TAUGHT
 from kd_teach.course.exercises.checking import Verdict, check_function, check_value, wrapped
 from kd_teach.course.exercises.exercise import Exercise, Question
-from kd_teach.methods import METHODS
 
 __all__ = ["Exercise", "Question", "Verdict", "check", "get_exercise", "hint", "list_exercises", "solution"]
 
-TOPICS = ("start", *METHODS, "compare", "own")
+TOPICS = ("start", *TAUGHT, "compare", "own")
 
 _hints_given: dict[str, int] = {}
 

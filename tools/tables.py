@@ -1,4 +1,4 @@
-"""Rewrite the README's tables from notebooks, recipes and results: python tools/readme_tables.py"""
+"""Rewrite the tables in README.md and docs/ from notebooks, recipes and results: python tools/tables.py"""
 
 import re
 from importlib import import_module
@@ -10,7 +10,6 @@ from kd_teach.methods.changes import CHANGES
 from tools.study_section import study_section
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
 
 
 def table(header: list[str], rows: list[list[str]], *, centred: bool = False) -> str:
@@ -37,7 +36,7 @@ def methods_table() -> str:
         link = re.search(r"https://\S+", import_module(f"kd_teach.methods.{name}").__doc__)
         paper = f"[{recipe.paper}]({link[0]})" if link else recipe.paper
         notebooks = sorted((ROOT / "notebooks").glob(f"[0-9][0-9]_{name}.ipynb"))
-        notebook = f"[{notebooks[0].stem}](notebooks/{notebooks[0].name})" if notebooks else "to come"
+        notebook = f"[{notebooks[0].stem}](notebooks/{notebooks[0].name})" if notebooks else "–"
         variants = ", ".join(f"`{variant}`" for variant in recipe.variants)
         file = f"[{name}.py](kd_teach/methods/{name}.py)"
         rows.append([f"`{name}`", recipe.title, paper, recipe.knowledge, variants, file, notebook])
@@ -57,19 +56,25 @@ def invariances_table() -> str:
     return table(["loss", *CHANGES], rows, centred=True)
 
 
-BLOCKS = {"course": course_table, "methods": methods_table, "invariances": invariances_table, "study": study_section}
+BLOCKS = {
+    "README.md": {"course": course_table, "methods": methods_table},
+    "docs/invariances.md": {"invariances": invariances_table},
+    "docs/results.md": {"study": study_section},
+}
 
 
-def rewritten(text: str) -> str:
-    """The README's text with every block between <!-- name --> and <!-- /name --> made anew."""
-    for name, make in BLOCKS.items():
+def rewritten(document: str) -> str:
+    """The text of a document with every block between <!-- name --> and <!-- /name --> made anew."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for name, make in BLOCKS[document].items():
         start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
         if text.count(start) != 1 or text.count(end) != 1:
-            raise SystemExit(f"README.md must hold {start} and {end} once each.")
+            raise SystemExit(f"{document} must hold {start} and {end} once each.")
         before, rest = text.split(start)
         text = f"{before}{start}\n{make()}\n{end}{rest.split(end)[1]}"
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(rewritten(README.read_text()))
+    for document in BLOCKS:
+        (ROOT / document).write_text(rewritten(document), encoding="utf-8")

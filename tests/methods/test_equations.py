@@ -1,0 +1,60 @@
+"""One home for every equation: the plain function, the form that runs, and slow loops are one and the same."""
+
+import inspect
+from importlib import import_module
+
+import pytest
+import torch
+
+from kd_teach import get_recipe
+from kd_teach.course import TAUGHT
+from tests.methods.losses import EVERY, case, gradients
+
+every = pytest.mark.parametrize(("method", "variant"), EVERY)
+
+
+def compared(method: str, variant: str, other) -> None:
+    """Value and student gradient of the loss as it runs, and with another form of its equation in place."""
+    made = case(method, variant, n=4)
+    value, grads = gradients(made)
+    made.loss.equation = other
+    again, grads_again = gradients(made)
+    assert again.item() == pytest.approx(value.item(), rel=1e-9)
+    scale = max(grad.abs().max() for grad in grads)
+    for ours, theirs in zip(grads, grads_again, strict=True):
+        torch.testing.assert_close(theirs, ours, rtol=1e-7, atol=1e-9 * scale.item())
+
+
+def called(method: str, variant: str, *, n: int = 4) -> list:
+    """What the loss hands to its equation, call by call."""
+    made, calls = case(method, variant, n=n), []
+    form = made.loss.equation
+    made.loss.equation = lambda *args, **kwargs: calls.append(args) or form(*args, **kwargs)
+    made()
+    return calls
+
+
+@every
+def test_the_loss_runs_its_recipes_equation(method, variant):
+    plain = get_recipe(method).equation_of(variant)
+    assert called(method, variant), "the loss must call its attribute `equation`"
+    compared(method, variant, plain)
+
+
+@pytest.mark.parametrize(("method", "variant"), [pair for pair in EVERY if pair[0] in TAUGHT])
+def test_the_equation_equals_slow_loops(method, variant):
+    loops = import_module(f"tests.methods.test_{method}").LOOPS
+    assert loops[variant] is not get_recipe(method).equation_of(variant)
+    compared(method, variant, loops[variant])
+
+
+@every
+def test_the_equation_stands_on_the_methods_own_page(method, variant):
+    """Under the docstring and the imports, before any class; plain: no detach, no autograd.Function, nothing in place."""
+    plain = get_recipe(method).equation_of(variant)
+    module = import_module(f"kd_teach.methods.{method}")
+    assert plain.__module__ == module.__name__ and plain.__doc__
+    source = inspect.getsource(plain)
+    assert len(source.splitlines()) <= 40 and not any(
+        word in source for word in (".apply(", "detach", "no_grad", "out=")
+    )
