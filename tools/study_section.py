@@ -31,8 +31,8 @@ def study_section(path: Path | None = None) -> str:
         "with their 95 % interval (t). The verdict is that of a paired t test, Holm-corrected over all rows at 5 %. "
         'CANNOT TELL is not "equal": see the smallest effect that would have been found with 80 % probability, '
         f"{effects(comparisons)}. Every run is in [{path.name}](../data/results/{path.name}); "
-        "[15_compare](../notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its like "
-        "make the known CIFAR-100 table at full scale, and first say how many GPU hours that takes.",
+        "[15_compare](../notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its "
+        "like make the known CIFAR-100 table at full scale, and first say how many GPU hours that takes.",
         "",
         *markdown(summary(table), comparisons),
     ]

@@ -50,7 +50,7 @@ def test_the_equation_equals_slow_loops(method, variant):
 
 @every
 def test_the_equation_stands_on_the_methods_own_page(method, variant):
-    """Under the docstring and the imports, before any class; plain: no detach, no autograd.Function, nothing in place."""
+    """A short one, without detach, autograd.Function and anything in place."""
     plain = get_recipe(method).equation_of(variant)
     module = import_module(f"kd_teach.methods.{method}")
     assert plain.__module__ == module.__name__ and plain.__doc__
