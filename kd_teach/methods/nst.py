@@ -8,9 +8,7 @@ Idea      A channel, brought to unit length over its pixels, is a sample: the pa
 Equation  x_i = f_s[n, i] / |f_s[n, i]|,  y_j = f_t[n, j] / |f_t[n, j]|   (unit vectors of length HW)
           MMD^2 = mean_ii' k(x_i, x_i') + mean_jj' k(y_j, y_j') - 2 mean_ij k(x_i, y_j),  L = mean over n of MMD^2
           k(x, y) = (x.y)^2 polynomial, x.y linear, exp(-|x - y|^2 / (2 sigma^2)) Gaussian
-Fast      polynomial: | 1/C_s X'X - 1/C_t Y'Y |^2 over pixel pairs, or the three C x C matrices X X', X Y', Y Y'
-          squared: the same number, we take the cheaper. Linear: | mean_i x_i - mean_j y_j |^2. Gaussian: unit
-          vectors have |x - y|^2 = 2 - 2 x.y, so the same C x C matrices serve. Nothing of size C x C x HW is built.
+          Under the polynomial kernel it is also | 1/C_s X'X - 1/C_t Y'Y |^2, a comparison of places.
 Shapes    f_s (N, C_s, H, W), f_t (N, C_t, H, W) -> scalar, summed over stages; the larger grid is pooled.
 Differs   There is one variant: RepDistiller computes the polynomial MMD^2 that stands here, over three stages. The
           paper writes lambda / 2 in front; that is the weight. Leaving out mean k(y, y'), a constant, as the
@@ -19,80 +17,65 @@ Differs   There is one variant: RepDistiller computes the polynomial MMD^2 that 
           gradient (unverified).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._tensors import DEAD, check_maps, energy, in_full_precision, match_size, unit
+from kd_teach.methods._tensors import check_maps, in_full_precision, match_size, unit
 from kd_teach.methods.changes import BATCH, SCALES
 from kd_teach.methods.recipe import Recipe, Variant
+
+
+def nst(x: Tensor, y: Tensor, k: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """MMD^2 of one stage, mean over images: the student's patterns x (N, C_s, HW), the teacher's y (N, C_t, HW)."""
+    # mean_ii' k(x_i, x_i')  +  mean_jj' k(y_j, y_j')  -  2 mean_ij k(x_i, y_j)
+    return k(x, x).mean() + k(y, y).mean() - 2 * k(x, y).mean()
+
+
+def patterns(f: Tensor) -> Tensor:
+    """What each channel likes: maps f (N, C, H, W) -> unit vectors (N, C, HW); a dead channel is the zero vector."""
+    # x_i = f[n, i] / |f[n, i]|
+    return unit(f.flatten(2), dim=2)
+
+
+def polynomial(x: Tensor, y: Tensor) -> Tensor:
+    """k(x_i, y_j) = (x_i . y_j)^2 of all pairs: (N, C, HW), (N, C', HW) -> (N, C, C')."""
+    return (x @ y.mT) ** 2
+
+
+def linear(x: Tensor, y: Tensor) -> Tensor:
+    """k(x_i, y_j) = x_i . y_j of all pairs."""
+    return x @ y.mT
+
+
+def gaussian(x: Tensor, y: Tensor, variance: float | Tensor) -> Tensor:
+    """k(x_i, y_j) = exp(-|x_i - y_j|^2 / (2 sigma^2)) of all pairs; the variance may differ by image: (N, 1, 1)."""
+    return torch.exp(-square_distances(x, y) / (2 * variance))
+
+
+def square_distances(x: Tensor, y: Tensor) -> Tensor:
+    """|x_i - y_j|^2 of all pairs: (N, C, HW), (N, C', HW) -> (N, C, C')."""
+    # |x - y|^2 = |x|^2 + |y|^2 - 2 x.y
+    return x.square().sum(2)[:, :, None] + y.square().sum(2)[:, None, :] - 2 * x @ y.mT
+
 
 LEAST_VARIANCE = 1e-3  # of the Gaussian: below, float32's rounding of 2 - 2 x.y would be read as distance
 
 
-def polynomial_mmd(f_s: Tensor, f_t: Tensor) -> Tensor:
-    """MMD^2 (N,) of channels (N, C, HW) under (x.y)^2, by whichever Gram matrices are cheaper."""
-    (c_s, pixels), c_t = f_s.shape[1:], f_t.shape[1]
-    if pixels * (c_s + c_t) < c_s**2 + c_s * c_t + c_t**2:
-        return (_pixel_gram(f_s) - _pixel_gram(f_t)).pow(2).sum(dim=(1, 2))
-    ss, st, tt = (cosines.pow(2).mean(dim=(1, 2)) for cosines in _channel_grams(f_s, f_t))
-    return ss + tt - 2 * st
+def of_these_patterns(x: Tensor, y: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """The Gaussian whose sigma^2 is the mean of |x_i - y_j|^2 over each image's student-teacher pairs, a constant."""
+    variance = square_distances(x, y).detach().mean(dim=(1, 2), keepdim=True).clamp(min=LEAST_VARIANCE)
+    return partial(gaussian, variance=variance)
 
 
-def linear_mmd(f_s: Tensor, f_t: Tensor) -> Tensor:
-    """MMD^2 (N,) of channels (N, C, HW) under x.y: the distance between the two mean patterns."""
-    return (_mean_pattern(f_s) - _mean_pattern(f_t)).pow(2).sum(dim=(1, 2))
-
-
-def gaussian_mmd(f_s: Tensor, f_t: Tensor, variance: float | None = None) -> Tensor:
-    """MMD^2 (N,) of channels (N, C, HW) under exp(-|x - y|^2 / (2 variance)).
-
-    `variance` None is the mean of |x - y|^2 over the student-teacher pairs of each image, at least `LEAST_VARIANCE`.
-    """
-    cos_ss, cos_st, cos_tt = _channel_grams(f_s, f_t)
-    square_s, square_t = (cos.diagonal(dim1=1, dim2=2) for cos in (cos_ss, cos_tt))  # 1, or 0 for a dead channel
-    far_ss = square_s[:, :, None] + square_s[:, None, :] - 2 * cos_ss
-    far_st = square_s[:, :, None] + square_t[:, None, :] - 2 * cos_st
-    far_tt = square_t[:, :, None] + square_t[:, None, :] - 2 * cos_tt
-    if variance is None:
-        variance = far_st.detach().mean(dim=(1, 2), keepdim=True).clamp(min=LEAST_VARIANCE)
-    ss, st, tt = (torch.exp(-far / (2 * variance)).mean(dim=(1, 2)) for far in (far_ss, far_st, far_tt))
-    return ss + tt - 2 * st
-
-
-KERNELS = {"polynomial": polynomial_mmd, "linear": linear_mmd, "gaussian": gaussian_mmd}
-
-
-def _pixel_gram(f: Tensor) -> Tensor:
-    x = unit(f, dim=2)
-    return x.mT @ x / f.shape[1]  # (N, HW, HW)
-
-
-def _channel_grams(f_s: Tensor, f_t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cosines between channels: student with student, student with teacher, teacher with teacher.
-
-    The norms stand on the diagonals of the plain products, so the maps are not read again to normalise them.
-    """
-    ss, st, tt = f_s @ f_s.mT, f_s @ f_t.mT, f_t @ f_t.mT
-    over_s, over_t = (_inverse_norm(gram.diagonal(dim1=1, dim2=2)) for gram in (ss, tt))
-    return (
-        ss * over_s[:, :, None] * over_s[:, None, :],
-        st * over_s[:, :, None] * over_t[:, None, :],
-        tt * over_t[:, :, None] * over_t[:, None, :],
-    )
-
-
-def _mean_pattern(f: Tensor) -> Tensor:
-    over = _inverse_norm(energy(f, dim=2))
-    return over[:, None, :] @ f / f.shape[1]  # (N, 1, HW)
-
-
-def _inverse_norm(square: Tensor) -> Tensor:
-    """1 / norm from the squared norm; 0 for a dead channel, so that it stays zero and gets no gradient."""
-    alive = square > DEAD**2
-    return torch.where(alive, square, 1.0).rsqrt() * alive
+KERNELS = {  # what makes k for two sets of patterns
+    "polynomial": lambda x, y: polynomial,
+    "linear": lambda x, y: linear,
+    "gaussian": of_these_patterns,
+}
 
 
 class NSTLoss(nn.Module):
@@ -122,6 +105,7 @@ class NSTLoss(nn.Module):
         if kernel not in KERNELS:
             raise unknown("kernel of NSTLoss", kernel, KERNELS)
         self.kernel = kernel
+        self.equation = nst
 
     def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(f_s, f_t))
@@ -131,7 +115,10 @@ class NSTLoss(nn.Module):
         """The terms of the sum, one scalar per stage."""
         check_maps(f_s, f_t)
         pairs = [match_size(s, t.detach()) for s, t in zip(f_s, f_t, strict=True)]
-        return [KERNELS[self.kernel](s.flatten(2), t.flatten(2)).mean() for s, t in pairs]
+        return [self._mmd(patterns(s), patterns(t)) for s, t in pairs]
+
+    def _mmd(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.equation(x, y, KERNELS[self.kernel](x, y))
 
     def extra_repr(self) -> str:
         return f"kernel={self.kernel!r}"
@@ -144,6 +131,7 @@ RECIPE = Recipe(
     knowledge="feature",
     tap=lambda f: f.stages,
     build=lambda f_s, f_t, context, *, variant, **options: NSTLoss(**options),
+    equation=nst,
     variants={
         "paper": Variant(
             weight=50.0,

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -78,32 +79,20 @@ class Exercise:
     @property
     def signature(self) -> str:
         """The head of the function that the learner writes: "my_kd_loss(z_s, z_t, T)"."""
-        bare = inspect.signature(self.reference)
-        arguments = [p.replace(annotation=p.empty) for p in bare.parameters.values()]
-        return self.variable + str(bare.replace(parameters=arguments, return_annotation=bare.empty))
+        return self.variable + bare_signature(self.reference)
 
     def stub(self) -> str:
         """The cell that a learner starts from; it runs, and counts as not attempted."""
         return self._head() + "    return None  # your code"
 
     def solution(self) -> str:
-        """The reference as the learner would have written it, under the stub's name and docstring."""
-        imports = [f"from kd_teach.methods.{module} import {name}" for module, name in self.used()]
-        function = self._head() + textwrap.indent("\n".join(self.body()), "    ")
-        return "\n".join([*imports, "", "", function]) if imports else function
-
-    def used(self) -> list[tuple[str, str]]:
-        """(module, name) of each of `uses`."""
-        return [tuple(word.rsplit(".", 1)) for word in self.uses]
+        """The reference as the learner would have written it, after the functions that it uses."""
+        mine = self._head() + textwrap.indent("\n".join(self.body()), "    ")
+        return "\n\n\n".join([*map(shown, self.uses), mine])
 
     def body(self) -> list[str]:
         """The lines of the reference below its head, without its docstring and indentation."""
-        source = textwrap.dedent(inspect.getsource(self.reference))
-        function = ast.parse(source).body[0]
-        head = max([function.lineno] + [node.end_lineno for node in (*function.args.args, function.returns) if node])
-        if ast.get_docstring(function) is not None:
-            head = function.body[0].end_lineno
-        lines = textwrap.dedent("\n".join(source.splitlines()[head:])).splitlines()
+        lines = body_of(self.reference)
         if any(".detach()" in line for line in lines):
             return lines
         return [f"{name} = {name}.detach()  # the teacher does not learn" for name in self.detached] + lines
@@ -112,6 +101,32 @@ class Exercise:
         lines = [line for part in self.prompt.splitlines() for line in textwrap.wrap(part, width=100) or [""]]
         prompt = "\n    ".join(lines) if len(lines) == 1 else "\n    ".join([*lines, ""])
         return f'def {self.signature}:\n    """{prompt}"""\n'
+
+
+def bare_signature(function: Callable) -> str:
+    """The arguments of a function in brackets, without type hints."""
+    signature = inspect.signature(function)
+    arguments = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=arguments, return_annotation=signature.empty))
+
+
+def body_of(function: Callable) -> list[str]:
+    """The lines of a function below its head and docstring, not indented."""
+    source = textwrap.dedent(inspect.getsource(function))
+    parsed = ast.parse(source).body[0]
+    above = [node.end_lineno for node in (*parsed.args.args, parsed.returns) if node]
+    if ast.get_docstring(parsed) is not None:
+        above.append(parsed.body[0].end_lineno)
+    return textwrap.dedent("\n".join(source.splitlines()[max(above, default=1) :])).splitlines()
+
+
+def shown(name: str) -> str:
+    """How a solution shows a function that it uses: its definition, or an import where that is no page to read."""
+    module, _, name = name.rpartition(".")
+    if module.startswith("_"):
+        return f"from kd_teach.methods.{module} import {name}"
+    function = getattr(importlib.import_module(f"kd_teach.methods.{module}"), name)
+    return f"def {name}{bare_signature(function)}:\n" + textwrap.indent("\n".join(body_of(function)), "    ")
 
 
 def cut(argument: Any) -> Any:

@@ -4,25 +4,16 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def patterns(f):
-    x = f.flatten(2)  # (N, C, HW)
-    return x / x.norm(dim=2, keepdim=True)
+from kd_teach.methods.nst import nst, patterns, polynomial
 
 
 def nst_loss(f_s, f_t):
-    x = F.normalize(f_s.flatten(2), dim=2)  # (N, C_s, HW)
-    y = F.normalize(f_t.detach().flatten(2), dim=2)  # (N, C_t, HW)
-    ss = (x @ x.mT).pow(2).mean(dim=(1, 2))  # (N)
-    tt = (y @ y.mT).pow(2).mean(dim=(1, 2))
-    st = (x @ y.mT).pow(2).mean(dim=(1, 2))
-    return (ss + tt - 2 * st).mean()
+    return nst(patterns(f_s), patterns(f_t), polynomial)
 
 
 def linear_mmd(f_s, f_t):
     x = F.normalize(f_s.flatten(2), dim=2).mean(dim=1)  # (N, HW): the mean pattern
-    y = F.normalize(f_t.detach().flatten(2), dim=2).mean(dim=1)
+    y = F.normalize(f_t.flatten(2), dim=2).mean(dim=1)
     return (x - y).pow(2).sum(dim=1).mean()
 
 
@@ -111,6 +102,7 @@ PATTERNS = Exercise(
     prompt="The patterns (N, C, HW) of feature maps f (N, C, H, W): each channel of each image, flattened and brought "
     "to Euclidean length 1 over its places.",
     reference=patterns,
+    uses=("_tensors.unit",),
     cases=lambda: [(maps(1, 3, 4, 2, 3),), (maps(2, 2, 6, 3, 3),)],
     mistakes={
         "The channels are not normalised: divide each by its length, or a loud channel counts for more.": (
@@ -157,6 +149,7 @@ LOSS = Exercise(
     "k(x, y) = (x.y)², all pairs counted, averaged over the images: one number.\n"
     "f_s, f_t: (N, C_s, H, W) and (N, C_t, H, W). No gradient may reach f_t.",
     reference=nst_loss,
+    uses=("_tensors.unit", "nst.patterns", "nst.polynomial", "nst.nst"),
     cases=pairs,
     detached=("f_t",),
     mistakes={
