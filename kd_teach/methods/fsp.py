@@ -18,50 +18,53 @@ Differs   RepDistiller ("repdistiller" here) pools by averages, takes the mean o
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import reduce
 from itertools import pairwise
-from operator import add
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
 from kd_teach.methods._tensors import check_maps, in_float32, in_full_precision
 from kd_teach.methods.changes import POOLED
-from kd_teach.methods.recipe import Phase, Recipe, Variant, initialise_then_task
+from kd_teach.methods.recipe import Distilling, Phase, Recipe, Variant, initialise_then_task
 
 
-def average_pool(f: Tensor, grid: tuple[int, int]) -> Tensor:
-    """`F.adaptive_avg_pool2d`, on the CPU three times as fast where every cell holds equally many rows and columns."""
-    (high, wide), (h, w) = f.shape[2:], grid
-    if high % h or wide % w:
-        return F.adaptive_avg_pool2d(f, grid)
-    rows = reduce(add, f.unflatten(2, (h, -1)).unbind(3))  # (N, C, h, wide)
-    cells = reduce(add, rows.unflatten(3, (w, -1)).unbind(4))  # (N, C, h, w)
-    return cells * (h * w / (high * wide))
+def flow(f1: Tensor, f2: Tensor) -> Tensor:
+    """The step from one map to the next, on one grid: f1 (N, m, h, w), f2 (N, n, h, w) -> G (N, m, n)."""
+    h, w = f1.shape[2:]
+    # G[i, j] = 1/hw sum over places of F[i] F'[j]
+    return f1.flatten(2) @ f2.flatten(2).mT / (h * w)
 
 
-def max_pool(f: Tensor, grid: tuple[int, int]) -> Tensor:
-    """`F.adaptive_max_pool2d`, faster likewise; most of all for a map without gradient, which keeps no places."""
-    (high, wide), (h, w) = f.shape[2:], grid
-    if high % h or wide % w:
-        return F.adaptive_max_pool2d(f, grid)
-    if f.requires_grad and torch.is_grad_enabled():
-        return F.max_pool2d(f, (high // h, wide // w))
-    rows = reduce(torch.maximum, f.unflatten(2, (h, -1)).unbind(3))  # (N, C, h, wide)
-    return reduce(torch.maximum, rows.unflatten(3, (w, -1)).unbind(4))  # (N, C, h, w)
+def fsp(f1_s: Tensor, f2_s: Tensor, f1_t: Tensor, f2_t: Tensor) -> Tensor:
+    """L of one pair of layers, the paper's; all four maps as for `flow`."""
+    # 1/N sum_n || G_t[n] - G_s[n] ||^2
+    gap = flow(f1_t, f2_t) - flow(f1_s, f2_s)
+    return gap.square().sum(dim=(1, 2)).mean()
 
 
-def fsp_matrix(f1: Tensor, f2: Tensor, *, pool: Callable[..., Tensor] = max_pool) -> Tensor:
-    """Mean over places of the products of two maps' channels: (N, m, h, w), (N, n, h', w') -> (N, m, n).
+def mean_fsp(f1_s: Tensor, f2_s: Tensor, f1_t: Tensor, f2_t: Tensor) -> Tensor:
+    """RepDistiller's: the mean over the entries of G instead of their sum."""
+    gap = flow(f1_t, f2_t) - flow(f1_s, f2_s)
+    return gap.square().mean()
 
-    `pool(f, (h, w))` brings the larger map to the smaller grid.
-    """
-    f1, f2 = in_float32(f1), in_float32(f2)
-    h, w = map(min, f1.shape[2:], f2.shape[2:])
-    f1, f2 = (f if f.shape[2:] == (h, w) else pool(f, (h, w)) for f in (f1, f2))
-    return f1.flatten(2) @ f2.flatten(2).mT / (h * w)  # one product of matrices per image, nothing (N, m, n, hw)
+
+VARIANTS = {  # how the larger map of a pair is pooled, how two flows are compared
+    "paper": (F.adaptive_max_pool2d, fsp),
+    "repdistiller": (F.adaptive_avg_pool2d, mean_fsp),
+    "adapter": (F.adaptive_max_pool2d, fsp),
+}
+
+
+def on_one_grid(f1: Tensor, f2: Tensor, pool: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
+    """A pair of maps (N, C, H, W), of which `pool(f, (h, w))` brings the larger to the smaller grid."""
+    grid = tuple(map(min, f1.shape[2:], f2.shape[2:]))
+    return tuple(f if f.shape[2:] == grid else pool(f, grid) for f in (f1, f2))
+
+
+def fsp_matrix(f1: Tensor, f2: Tensor, *, pool: Callable[..., Tensor] = F.adaptive_max_pool2d) -> Tensor:
+    """`flow` of two maps on any grids, in float32: (N, m, h, w), (N, n, h', w') -> (N, m, n)."""
+    return flow(*on_one_grid(in_float32(f1), in_float32(f2), pool))
 
 
 class FSPLoss(nn.Module):
@@ -99,10 +102,10 @@ class FSPLoss(nn.Module):
         teacher_channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if variant not in READINGS:
-            raise unknown("variant of FSPLoss", variant, READINGS)
+        if variant not in VARIANTS:
+            raise unknown("variant of FSPLoss", variant, VARIANTS)
         self.variant = variant
-        self.pool, self.reduce = READINGS[variant]
+        self.pool, self.equation = VARIANTS[variant]
         self.channels = None
         if student_channels is not None and teacher_channels is not None:
             self.channels = tuple(student_channels), tuple(teacher_channels)
@@ -138,11 +141,8 @@ class FSPLoss(nn.Module):
             )
         if self.adapters:
             f_s = [adapt(f) for adapt, f in zip(self.adapters, f_s, strict=True)]
-        flows_s, flows_t = self._flows(f_s), self._flows([f.detach() for f in f_t])
-        return [self.reduce(g_s, g_t) for g_s, g_t in zip(flows_s, flows_t, strict=True)]
-
-    def _flows(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        return [fsp_matrix(f1, f2, pool=self.pool) for f1, f2 in pairwise(maps)]
+        steps = zip(pairwise(f_s), pairwise(f.detach() for f in f_t), strict=True)
+        return [self.equation(*on_one_grid(*s, self.pool), *on_one_grid(*t, self.pool)) for s, t in steps]
 
     def extra_repr(self) -> str:
         return f"variant={self.variant!r}"
@@ -165,25 +165,13 @@ def _adapter(c_s: int, c_t: int) -> nn.Module:
     return conv
 
 
-def square_per_sample(g_s: Tensor, g_t: Tensor) -> Tensor:
-    """1/N sum_n ||g_t[n] - g_s[n]||^2 with the Frobenius norm."""
-    return F.mse_loss(g_s, g_t, reduction="sum") / len(g_t)
-
-
-READINGS = {  # how a map is pooled, how two flows are compared
-    "paper": (max_pool, square_per_sample),
-    "repdistiller": (average_pool, F.mse_loss),
-    "adapter": (max_pool, square_per_sample),
-}
-
-
-def flow_then_task(run) -> list[Phase]:
+def flow_then_task(run: Distilling) -> list[Phase]:
     """Stem and stages under FSP alone, then the whole student on the labels alone."""
     last = len(run.loss.channels[0]) - 2  # the stem is no stage
     return initialise_then_task(run, run.student.lower(last))
 
 
-def mean_flow_then_task(run) -> list[Phase]:
+def mean_flow_then_task(run: Distilling) -> list[Phase]:
     """`flow_then_task`, the paper's sum over the entries of a flow matrix brought to their mean."""
     first, second = flow_then_task(run)
     sizes = [m * n for m, n in pairwise(run.loss.channels[1])]
@@ -202,6 +190,7 @@ RECIPE = Recipe(
         student_channels=[f.shape[1] for f in f_s],
         teacher_channels=[f.shape[1] for f in f_t],
     ),
+    equation=fsp,
     variants={
         "paper": Variant(
             weight=1.0,
@@ -214,6 +203,7 @@ RECIPE = Recipe(
             phases=flow_then_task,
             source="RepDistiller's CIFAR-100 runs (their -b 50 has no effect)",
             blind_to=POOLED,
+            equation=mean_fsp,
         ),
         "adapter": Variant(
             weight=1.0, phases=mean_flow_then_task, source="as the paper's variant; not tuned", blind_to=POOLED

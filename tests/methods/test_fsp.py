@@ -1,6 +1,7 @@
 """FSP against its equation, the algebra of flow matrices, the adapter and what it hides, and the two phases."""
 
 import math
+from functools import partial
 from itertools import pairwise, product
 
 import pytest
@@ -9,7 +10,6 @@ import torch.nn.functional as F
 
 from kd_teach import Distiller, Settings, create_model, train
 from kd_teach.methods import FSPLoss, fsp_matrix
-from kd_teach.methods.fsp import average_pool
 from tests.helpers import same_weights, tiny_data
 
 A, B = (torch.tensor(rows, dtype=torch.float64)[None, :, None, :] for rows in ([[1, 2], [3, 0]], [[2, 1], [1, 1]]))
@@ -59,6 +59,25 @@ def by_loops(f_s, f_t, variant):
     return total
 
 
+def flow_loops(f1, f2):
+    """G[i][j] of one image, on one grid."""
+    (m, h, w), n = f1.shape, len(f2)
+    places = list(product(range(h), range(w)))
+    return [[sum(f1[i, y, x] * f2[j, y, x] for y, x in places) / (h * w) for j in range(n)] for i in range(m)]
+
+
+def fsp_loops(f1_s, f2_s, f1_t, f2_t, share=sum):
+    """The signature of `fsp`, one number at a time."""
+    total = 0.0
+    for n in range(len(f1_s)):
+        g_s, g_t = flow_loops(f1_s[n], f2_s[n]), flow_loops(f1_t[n], f2_t[n])
+        total += share([(a - b) ** 2 for xs, xt in zip(g_s, g_t, strict=True) for a, b in zip(xs, xt, strict=True)])
+    return total / len(f1_s)
+
+
+LOOPS = {"paper": fsp_loops, "adapter": fsp_loops, "repdistiller": partial(fsp_loops, share=mean)}
+
+
 @variants
 @pytest.mark.parametrize("n", [1, 7])
 def test_equals_the_equation_in_loops(n, variant):
@@ -93,15 +112,6 @@ def test_the_larger_map_is_pooled_by_maxima_or_by_averages():
     large, small = torch.tensor([[[[1.0, 3.0], [0.0, 8.0]]]]), torch.tensor([[[[1.0], [2.0]]]])
     assert fsp_matrix(large, small).item() == (3 * 1 + 8 * 2) / 2
     assert fsp_matrix(large, small, pool=F.adaptive_avg_pool2d).item() == (2 * 1 + 4 * 2) / 2
-
-
-@pytest.mark.parametrize("size", [(4, 6), (2, 9), (6, 3), (5, 7)])
-def test_average_pooling_is_torchs(size):
-    f = maps(2, 3, *size).requires_grad_()
-    ours, theirs = average_pool(f, (2, 3)), F.adaptive_avg_pool2d(f, (2, 3))
-    torch.testing.assert_close(ours, theirs)
-    weights = maps(2, 3, 2, 3, seed=1)
-    torch.testing.assert_close(*(torch.autograd.grad((cells * weights).sum(), f)[0] for cells in (ours, theirs)))
 
 
 def test_algebra_of_flow_matrices():

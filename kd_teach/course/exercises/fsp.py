@@ -4,23 +4,11 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def flow(f1, f2):
-    places = f1.shape[2] * f1.shape[3]
-    return f1.flatten(2) @ f2.flatten(2).mT / places
+from kd_teach.methods.fsp import flow, fsp
 
 
 def pooled_flow(f1, f2):
-    h, w = f2.shape[2:]
-    f1 = F.adaptive_max_pool2d(f1, (h, w))
-    return f1.flatten(2) @ f2.flatten(2).mT / (h * w)
-
-
-def fsp_loss(f1_s, f2_s, f1_t, f2_t):
-    G_s = f1_s.flatten(2) @ f2_s.flatten(2).mT / f1_s[0, 0].numel()
-    G_t = f1_t.flatten(2) @ f2_t.flatten(2).mT / f1_t[0, 0].numel()
-    return (G_s - G_t.detach()).pow(2).sum(dim=(1, 2)).mean()
+    return flow(F.adaptive_max_pool2d(f1, f2.shape[2:]), f2)
 
 
 def maps(seed, *shape):
@@ -107,7 +95,9 @@ LOSS = Exercise(
     "entries of an image's two flow matrices.\n"
     "f1_s, f2_s: the student's maps (N, m, h, w) and (N, n, h, w); f1_t, f2_t: the teacher's, of the same "
     "channels but perhaps on another grid. No gradient may reach f1_t and f2_t.",
-    reference=fsp_loss,
+    reference=fsp,
+    called="fsp_loss",
+    uses=("fsp.flow",),
     cases=lambda: [
         (maps(1, 3, 2, 4, 4), maps(2, 3, 3, 4, 4), maps(3, 3, 2, 6, 6), maps(4, 3, 3, 6, 6)),
         (maps(5, 2, 4, 3, 2), maps(6, 2, 5, 3, 2), maps(7, 2, 4, 2, 2), maps(8, 2, 5, 2, 2)),
@@ -164,6 +154,7 @@ POOLED = Exercise(
     prompt="The flow matrix (N, m, n) when f1 has the larger grid: f1 is pooled by maxima to the grid of f2 first.\n"
     "f1: (N, m, H, W), f2: (N, n, h, w); h divides H, w divides W.",
     reference=pooled_flow,
+    uses=("fsp.flow",),
     cases=lambda: [(maps(1, 3, 2, 8, 8), maps(2, 3, 3, 4, 4)), (maps(3, 2, 4, 6, 9), maps(4, 2, 5, 3, 3))],
     mistakes={
         "This pools by averages, as RepDistiller does (blowing up f2 comes to the same); here it is maxima.": (
