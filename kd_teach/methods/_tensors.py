@@ -140,12 +140,12 @@ def match_size(f_s: Tensor, f_t: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def unit(x: Tensor, dim: int = -1) -> Tensor:
-    """`x` divided by its Euclidean norm along `dim`.
+    """`x` divided by its Euclidean norm along `dim`; half precision is widened first.
 
     A zero row (a dead channel, a black image) stays zero and gets no gradient. Plain division would make it NaN, and
     a clamped norm (`F.normalize`) would send it a gradient of 1e12.
     """
-    return _Unit.apply(x, dim)
+    return _Unit.apply(in_float32(x), dim)
 
 
 class _Unit(torch.autograd.Function):

@@ -19,40 +19,59 @@ Differs   The paper trains with cross-entropy, KD and CC together (`with_kd=` ad
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, inner, unit
+from kd_teach.methods._tensors import check_pair, in_full_precision, unit
 from kd_teach.methods.changes import MIRRORS, POOLED, SCALES
 from kd_teach.methods.recipe import Recipe, Variant
 
-LIVE_WIDTH = 128  # of RepDistiller's linear layers
+
+def cc(e_s: Tensor, e_t: Tensor, k: Callable[[Tensor], Tensor]) -> Tensor:
+    """L: embeddings e_s (N, D_s), e_t (N, D_t) -> scalar; `k` is the kernel, as a function of the cosine."""
+    # C[i, j] = k(e_i / ||e_i||, e_j / ||e_j||)
+    C_s, C_t = k(cosines(e_s)), k(cosines(e_t))
+    # L = 1/N^2 ||C_t - C_s||_F^2
+    return (C_t - C_s).square().mean()
+
+
+def cosines(e: Tensor) -> Tensor:
+    """x_i . x_j of all pairs, x_i = e_i / ||e_i||: (N, D) -> (N, N)."""
+    x = unit(e)
+    return x @ x.T
 
 
 def bilinear(cosine: Tensor, gamma: float, order: int) -> Tensor:
-    """The cosine itself: neither number matters."""
+    """k(x, y) = x.y, the cosine itself: neither number matters."""
     return cosine
 
 
 def rbf(cosine: Tensor, gamma: float, order: int) -> Tensor:
-    """exp(-gamma ||x - y||^2) of unit vectors, for which ||x - y||^2 = 2 - 2 x.y. The order does not matter."""
-    return (2 * gamma * (cosine - 1)).exp()
+    """k(x, y) = exp(-gamma ||x - y||^2), of unit vectors: ||x - y||^2 = 2 - 2 x.y. The order does not matter."""
+    return (-gamma * (2 - 2 * cosine)).exp()
 
 
 def rbf_taylor(cosine: Tensor, gamma: float, order: int) -> Tensor:
-    """The same with exp(2 gamma x.y) cut off after the term of this order, by Horner's rule."""
-    x, one = 2 * gamma * cosine, cosine.new_ones(())
-    series = one
-    for p in range(order, 0, -1):
-        series = torch.addcmul(one, x, series, value=1 / p)  # 1 + x series / p
+    """The same with exp(2 gamma x.y) cut off after the term of this order."""
+    # k(x, y) = exp(-2 gamma) sum_{p=0..order} (2 gamma)^p / p! (x.y)^p
+    series = sum((2 * gamma * cosine) ** p / math.factorial(p) for p in range(order + 1))
     return math.exp(-2 * gamma) * series
 
 
+def neighbour_product(e_s: Tensor, e_t: Tensor) -> Tensor:
+    """RepDistiller's, no kernel but the batch's neighbours: e_s, e_t (N, D), what the linear layers give -> scalar."""
+    # d[i] = |e_s[i] - e_t[i]|
+    d = (e_s - e_t).abs()
+    # L = 1/(N-1) sum_i d[i] . d[i+1]
+    return (d[:-1] * d[1:]).sum(dim=1).mean()
+
+
+VARIANTS = {"paper": cc, "repdistiller": neighbour_product}
 KERNELS = {"rbf_taylor": rbf_taylor, "rbf": rbf, "bilinear": bilinear}
+LIVE_WIDTH = 128  # of RepDistiller's linear layers
 
 
 def correlation_matrix(e: Tensor, *, kernel: str = "rbf_taylor", gamma: float = 0.4, order: int = 2) -> Tensor:
@@ -66,8 +85,7 @@ def correlation_matrix(e: Tensor, *, kernel: str = "rbf_taylor", gamma: float = 
     A sample of zeros has no direction: it counts as at right angles to all.
     """
     _check_kernel(kernel, gamma, order)
-    x = unit(in_float32(e))
-    return KERNELS[kernel](x @ x.T, gamma, order)
+    return KERNELS[kernel](cosines(e), gamma, order)
 
 
 def _check_kernel(kernel: str, gamma: float, order: int) -> None:
@@ -116,8 +134,8 @@ class CCLoss(nn.Module):
         variant: str = "paper",
     ) -> None:
         super().__init__()
-        if variant not in COMPARISONS:
-            raise unknown("variant of CCLoss", variant, COMPARISONS)
+        if variant not in VARIANTS:
+            raise unknown("variant of CCLoss", variant, VARIANTS)
         _check_kernel(kernel, gamma, order)
         if project is not None and project < 1:
             raise ValueError(f"project is {project}; expected the width of a linear layer, or None.")
@@ -126,8 +144,9 @@ class CCLoss(nn.Module):
             project = LIVE_WIDTH
         self.embed_s = _linear("student", student_width, project)
         self.embed_t = _linear("teacher", teacher_width, project if copied else None)
-        self.matrix = partial(correlation_matrix, kernel=kernel, gamma=gamma, order=order)
-        self.compare = COMPARISONS[variant]
+        self.kernel = partial(KERNELS[kernel], gamma=gamma, order=order)
+        self.constants = () if copied else (self.kernel,)
+        self.equation = VARIANTS[variant]
         self.variant = variant
 
     @in_full_precision
@@ -139,11 +158,11 @@ class CCLoss(nn.Module):
                     f"The {role}'s embedding has {e.shape[1]} numbers per sample; this loss was built for "
                     f"{layer.in_features}. Tap the same layer, or build a new CCLoss."
                 )
-        return self.compare(self.embed_s(e_s), self.embed_t(e_t.detach()), self.matrix)
+        return self.equation(self.embed_s(e_s), self.embed_t(e_t.detach()), *self.constants)
 
     def extra_repr(self) -> str:
-        options = ", ".join(f"{name}={value!r}" for name, value in self.matrix.keywords.items())
-        return f"{options}, variant={self.variant!r}"
+        options = ", ".join(f"{name}={value!r}" for name, value in self.kernel.keywords.items())
+        return f"kernel={self.kernel.func.__name__!r}, {options}, variant={self.variant!r}"
 
 
 def _linear(role: str, width: int | None, project: int | None) -> nn.Module:
@@ -157,20 +176,6 @@ def _linear(role: str, width: int | None, project: int | None) -> nn.Module:
     return nn.Linear(width, project)
 
 
-def congruence(e_s: Tensor, e_t: Tensor, matrix) -> Tensor:
-    """1/N^2 ||C_t - C_s||_F^2, the loss of the paper."""
-    return F.mse_loss(matrix(e_s), matrix(e_t))
-
-
-def neighbour_product(e_s: Tensor, e_t: Tensor, matrix) -> Tensor:
-    """1/(N-1) sum_i d[i].d[i+1] with d = |e_s - e_t|: no kernel, but the batch's neighbours."""
-    gap = (e_s - e_t).abs()
-    return inner(gap[:-1], gap[1:]) / (len(gap) - 1)
-
-
-COMPARISONS = {"paper": congruence, "repdistiller": neighbour_product}
-
-
 RECIPE = Recipe(
     name="cc",
     title="Correlation Congruence",
@@ -180,12 +185,18 @@ RECIPE = Recipe(
     build=lambda e_s, e_t, context, *, variant, **options: CCLoss(
         e_s.shape[1], e_t.shape[1], variant=variant, **options
     ),
+    equation=cc,
     variants={
         "paper": Variant(
             weight=100.0,
             source="Knowledge-Distillation-Zoo's weight of the same kernel loss",
             blind_to=MIRRORS | SCALES | POOLED,
         ),
-        "repdistiller": Variant(weight=0.02, source="RepDistiller's CIFAR-100 runs", blind_to={"pixel permutation"}),
+        "repdistiller": Variant(
+            weight=0.02,
+            source="RepDistiller's CIFAR-100 runs",
+            blind_to={"pixel permutation"},
+            equation=neighbour_product,
+        ),
     },
 )

@@ -18,11 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
+from kd_teach.methods._tensors import check_pair, in_full_precision, unit
 from kd_teach.methods.changes import MIRRORS, POOLED, SCALES
 from kd_teach.methods.recipe import Recipe, Variant
 
-LEAST = 1e-7  # of a kernel value: about the rounding error of a cosine in float32
+
+def pkt(e_s: Tensor, e_t: Tensor) -> Tensor:
+    """L, the paper's: embeddings e_s (N, D_s), e_t (N, D_t) -> scalar."""
+    p_s, p_t = neighbour_probabilities(e_s), neighbour_probabilities(e_t)
+    # 1/N sum_i sum_{j != i} p_t[i, j] log(p_t[i, j] / p_s[i, j])
+    return divergence(p_t, p_s).sum() / len(e_s)
 
 
 def neighbour_probabilities(e: Tensor, *, self_pairs: bool = False) -> Tensor:
@@ -33,11 +38,32 @@ def neighbour_probabilities(e: Tensor, *, self_pairs: bool = False) -> Tensor:
 
     A sample of zeros has no direction: all others are equally near to it.
     """
-    x = unit(in_float32(e))
-    kernel = ((x @ x.T + 1) / 2).clamp(min=LEAST)
+    x = unit(e)
+    # K[i, j] = (cos(e_i, e_j) + 1) / 2, at least LEAST: opposite directions would make the divergence infinite
+    K = ((x @ x.T + 1) / 2).clamp(min=LEAST)
     if not self_pairs:
-        kernel.fill_diagonal_(0)
-    return kernel / kernel.sum(dim=1, keepdim=True)
+        K = K * (1 - torch.eye(len(e), dtype=K.dtype, device=K.device))
+    # p[i, j] = K[i, j] / sum_k K[i, k]
+    return K / K.sum(dim=1, keepdim=True)
+
+
+def divergence(p: Tensor, q: Tensor) -> Tensor:
+    """Terms (N, N), none negative, whose row sums are KL(p[i] || q[i]); p, q (N, N) with rows that sum to one."""
+    # p log(p / q) - (p - q): what is added sums to zero. Without it, and without log1p, terms of 1e-2 would have to
+    # cancel down to a divergence of 1e-5, below float32's rounding.
+    eps, tiny = torch.finfo(q.dtype).eps, torch.finfo(q.dtype).tiny
+    ratio = (p - q) / q.clamp(min=tiny)  # p / q - 1; a diagonal of zeros stays zero
+    return p * torch.log1p(ratio.clamp(min=eps - 1)) - (p - q)
+
+
+def pkt_with_self_pairs(e_s: Tensor, e_t: Tensor) -> Tensor:
+    """RepDistiller's: every sample may pick itself, and the mean runs over all N^2 entries."""
+    p_s, p_t = (neighbour_probabilities(e, self_pairs=True) for e in (e_s, e_t))
+    return divergence(p_t, p_s).mean()
+
+
+VARIANTS = {"paper": pkt, "repdistiller": pkt_with_self_pairs}
+LEAST = 1e-7  # of a kernel value: about the rounding error of a cosine in float32
 
 
 class PKTLoss(nn.Module):
@@ -68,36 +94,15 @@ class PKTLoss(nn.Module):
         if variant not in VARIANTS:
             raise unknown("variant of PKTLoss", variant, VARIANTS)
         self.variant = variant
-        self.self_pairs, self.reduce = VARIANTS[variant]
+        self.equation = VARIANTS[variant]
 
     @in_full_precision
     def forward(self, e_s: Tensor, e_t: Tensor) -> Tensor:
         check_pair(e_s, e_t, what="embedding", ndim=2, at_least=2)
-        p_s, p_t = (neighbour_probabilities(e, self_pairs=self.self_pairs) for e in (e_s, e_t.detach()))
-        return self.reduce(divergence(p_t, p_s))
+        return self.equation(e_s, e_t.detach())
 
     def extra_repr(self) -> str:
         return f"variant={self.variant!r}"
-
-
-def divergence(p_t: Tensor, p_s: Tensor) -> Tensor:
-    """Terms (N, N), none negative, whose row sums are KL(p_t[i] || p_s[i]).
-
-    Each is p_t log(p_t / p_s) - (p_t - p_s); the added part sums to zero over a row. Without it, and without log1p,
-    terms of 1e-2 would cancel down to a divergence of 1e-5, below float32's rounding.
-    """
-    eps, tiny = torch.finfo(p_s.dtype).eps, torch.finfo(p_s.dtype).tiny
-    gap = p_t - p_s
-    ratio = gap / p_s.clamp(min=tiny)  # p_t / p_s - 1; a diagonal of zeros stays zero
-    return p_t * torch.log1p(ratio.clamp(min=eps - 1)) - gap
-
-
-def mean_over_rows(terms: Tensor) -> Tensor:
-    """1/N sum of all terms (N, N)."""
-    return terms.sum() / len(terms)
-
-
-VARIANTS = {"paper": (False, mean_over_rows), "repdistiller": (True, torch.mean)}
 
 
 RECIPE = Recipe(
@@ -107,6 +112,7 @@ RECIPE = Recipe(
     knowledge="relation",
     tap=lambda f: f.embedding,
     build=lambda e_s, e_t, context, *, variant: PKTLoss(variant=variant),
+    equation=pkt,
     variants={
         "paper": Variant(
             weight=469.0,
@@ -114,7 +120,10 @@ RECIPE = Recipe(
             blind_to=MIRRORS | SCALES | POOLED,
         ),
         "repdistiller": Variant(
-            weight=30000.0, source="RepDistiller's CIFAR-100 runs, at batch 64", blind_to=MIRRORS | SCALES | POOLED
+            weight=30000.0,
+            source="RepDistiller's CIFAR-100 runs, at batch 64",
+            blind_to=MIRRORS | SCALES | POOLED,
+            equation=pkt_with_self_pairs,
         ),
     },
 )

@@ -22,47 +22,68 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision
+from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
 from kd_teach.methods.changes import MIRRORS, POOLED
 from kd_teach.methods.recipe import Recipe, Variant
 
-NOISE = 16  # rounding errors: squared distances below so many, relative to the two squared lengths, count as zero
 
-
-def _distances(e: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Squared distances, distances and their inverses, each (N, N); all three are zero for coinciding samples.
-
-    From the Gram matrix: N^2 numbers where the differences themselves are N^2 D. It is centred first, for far from
-    the origin the squared lengths would drown the distances. The root of an exact zero would have the gradient NaN.
-    """
-    e = e - e.mean(dim=0)
-    gram = e @ e.T
-    lengths = gram.diagonal()[:, None] + gram.diagonal()
-    square = lengths - 2 * gram
-    apart = square > NOISE * torch.finfo(e.dtype).eps * lengths
-    square = square * apart
-    inverse = torch.where(apart, square, 1.0).rsqrt() * apart
-    return square, square * inverse, inverse
+def rkd(e_s: Tensor, e_t: Tensor, w_d: float, w_a: float) -> Tensor:
+    """w_d L_D + w_a L_A: embeddings e_s (N, D_s), e_t (N, D_t) -> scalar. A term without weight is not computed."""
+    N, loss = len(e_s), 0.0
+    distinct = 1 - torch.eye(N, dtype=e_s.dtype, device=e_s.device)
+    if w_d:
+        # L_D = 1/(N (N-1)) sum over i != j of l(r_s[i, j], r_t[i, j])
+        l_d = huber(distance_ratios(e_s), distance_ratios(e_t))
+        loss = loss + w_d * (l_d * distinct).sum() / (N * (N - 1))
+    if w_a:
+        # L_A = 1/(N (N-1) (N-2)) sum over distinct i, j, k of l(a_s[i, j, k], a_t[i, j, k]); i = j and j = k are 0
+        l_a = huber(angles(e_s), angles(e_t))
+        loss = loss + w_a * (l_a * distinct[:, None]).sum() / (N * (N - 1) * (N - 2))
+    return loss
 
 
 def distance_ratios(e: Tensor) -> Tensor:
-    """Distances relative to their mean over the distinct pairs: (N, D) -> r (N, N), symmetric, zero diagonal.
-
-    If all samples coincide, so that the mean is zero, all ratios are zero.
-    """
-    _, distance, _ = _distances(in_float32(e))
-    mean = distance.sum() / math.perm(len(e), 2)
-    return distance / torch.where(mean > 0, mean, 1.0)
+    """Distances relative to their mean over the distinct pairs: (N, D) -> r (N, N), symmetric, zero diagonal."""
+    N = len(e)
+    # r[i, j] = ||e_i - e_j|| / mu
+    d = torch.linalg.vector_norm(edges(e), dim=2)
+    mu = d.sum() / (N * (N - 1))
+    return d / torch.where(mu > 0, mu, 1.0)  # samples that all coincide have no distances
 
 
 def angles(e: Tensor) -> Tensor:
-    """Cosines of all angles: (N, D) -> a (N, N, N), where a[i, j, k] belongs to the angle at j between i and k.
+    """Cosines of all angles: (N, D) -> a (N, N, N), [i, j, k] at j between i and k; 0 where one coincides with j."""
+    # a[i, j, k] = (e_i - e_j)/||e_i - e_j|| . (e_k - e_j)/||e_k - e_j||
+    edge = unit(edges(e), dim=2)
+    return torch.einsum("ijd,kjd->ijk", edge, edge)
 
-    By the law of cosines: 2 d_ij d_jk cos = d_ij^2 + d_jk^2 - d_ik^2. Zero where i or k coincides with j.
-    """
-    square, _, inverse = _distances(in_float32(e))
-    sides = square[:, :, None] + square - square[:, None, :]  # (N, N, N)
-    return sides * (0.5 * inverse[:, :, None] * inverse)
+
+def edges(e: Tensor) -> Tensor:
+    """e_i - e_j of all pairs: (N, D) -> (N, N, D). What may be all rounding is zero: its direction would be noise."""
+    e = in_float32(e)
+    edge = e[:, None] - e
+    size = (e - e.mean(dim=0)).square().sum(dim=1)
+    apart = edge.square().sum(dim=2) > NOISE * torch.finfo(e.dtype).eps * (size[:, None] + size)
+    return edge * apart[:, :, None]
+
+
+def huber(x: Tensor, y: Tensor) -> Tensor:
+    """l(x, y), entry by entry: (x - y)^2 / 2 where |x - y| <= 1, |x - y| - 1/2 elsewhere."""
+    return F.smooth_l1_loss(x, y, reduction="none")
+
+
+def rkd_over_all(e_s: Tensor, e_t: Tensor, w_d: float, w_a: float) -> Tensor:
+    """RepDistiller's: the same terms, divided by N^2 and N^3."""
+    loss = 0.0
+    if w_d:
+        loss = loss + w_d * huber(distance_ratios(e_s), distance_ratios(e_t)).mean()
+    if w_a:
+        loss = loss + w_a * huber(angles(e_s), angles(e_t)).mean()
+    return loss
+
+
+VARIANTS = {"paper": rkd, "repdistiller": rkd_over_all}
+NOISE = 16  # rounding errors: squared distances below so many, relative to the two squared lengths, count as zero
 
 
 class RKDLoss(nn.Module):
@@ -91,43 +112,23 @@ class RKDLoss(nn.Module):
 
     def __init__(self, *, distance: float = 25.0, angle: float = 50.0, variant: str = "paper") -> None:
         super().__init__()
-        if variant not in REDUCTIONS:
-            raise unknown("variant of RKDLoss", variant, REDUCTIONS)
+        if variant not in VARIANTS:
+            raise unknown("variant of RKDLoss", variant, VARIANTS)
         if not (0 <= distance < math.inf and 0 <= angle < math.inf and distance + angle > 0):
             raise ValueError(
                 f"The weights are distance={distance} and angle={angle}; expected neither to be negative or infinite, "
                 "and at least one to be positive (25 and 50 are common)."
             )
         self.distance, self.angle, self.variant = distance, angle, variant
-        self.huber = REDUCTIONS[variant]
+        self.equation = VARIANTS[variant]
 
     @in_full_precision
     def forward(self, e_s: Tensor, e_t: Tensor) -> Tensor:
         check_pair(e_s, e_t, what="embedding", ndim=2, at_least=3 if self.angle else 2)
-        e_t = e_t.detach()
-        terms = []
-        if self.distance:
-            terms.append(self.distance * self.huber(distance_ratios(e_s), distance_ratios(e_t)))
-        if self.angle:
-            terms.append(self.angle * self.huber(angles(e_s), angles(e_t)))
-        return sum(terms)
+        return self.equation(e_s, e_t.detach(), self.distance, self.angle)
 
     def extra_repr(self) -> str:
         return f"distance={self.distance}, angle={self.angle}, variant={self.variant!r}"
-
-
-def mean_over_distinct(x: Tensor, y: Tensor) -> Tensor:
-    """Mean of l(x, y) over the pairs [i, j] or triples [i, j, k] of distinct samples.
-
-    Where j repeats i or k, both networks have a zero: nothing to leave out. i = k is the diagonal of the outer two.
-    """
-    ends = {"dim1": 0, "dim2": -1}
-    total = F.smooth_l1_loss(x, y, reduction="sum")
-    repeated = F.smooth_l1_loss(x.diagonal(**ends), y.diagonal(**ends), reduction="sum")
-    return (total - repeated) / math.perm(len(x), x.ndim)
-
-
-REDUCTIONS = {"paper": mean_over_distinct, "repdistiller": F.smooth_l1_loss}
 
 
 RECIPE = Recipe(
@@ -137,6 +138,7 @@ RECIPE = Recipe(
     knowledge="relation",
     tap=lambda f: f.embedding,
     build=lambda e_s, e_t, context, *, variant, **options: RKDLoss(variant=variant, **options),
+    equation=rkd,
     variants={
         "paper": Variant(
             weight=1.0,
@@ -146,6 +148,7 @@ RECIPE = Recipe(
         "repdistiller": Variant(
             weight=1.0,
             source="RepDistiller's CIFAR-100 runs (25 and 50 inside), at batch 64",
+            equation=rkd_over_all,
             blind_to=MIRRORS | {"global scale", "translation"} | POOLED,
         ),
     },

@@ -1,6 +1,7 @@
 """CC against its equations, hand-computed values, its three kernels and the live variant's oddities."""
 
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -34,6 +35,32 @@ def cc_by_loops(e_s, e_t, *kernel):
         for j in range(len(e_s)):
             total += (kernel_by_loops(e_t[i], e_t[j], *kernel) - kernel_by_loops(e_s[i], e_s[j], *kernel)) ** 2
     return total / len(e_s) ** 2
+
+
+def unit_by_loops(row):
+    length = sum(x * x for x in row).sqrt()
+    return [x / length for x in row]
+
+
+def cosine_by_loops(a, b):
+    return sum(x * y for x, y in zip(unit_by_loops(a), unit_by_loops(b), strict=True))
+
+
+def cc_loops(e_s, e_t, k):
+    """The signature of `cc`: one pair of samples at a time."""
+    pairs = list(product(range(len(e_s)), repeat=2))
+    gaps = [k(cosine_by_loops(e_t[i], e_t[j])) - k(cosine_by_loops(e_s[i], e_s[j])) for i, j in pairs]
+    return sum(gap**2 for gap in gaps) / len(pairs)
+
+
+def neighbour_loops(e_s, e_t):
+    """The signature of `neighbour_product`."""
+    n, width = e_s.shape
+    d = [[abs(e_s[i, c] - e_t[i, c]) for c in range(width)] for i in range(n)]
+    return sum(d[i][c] * d[i + 1][c] for i in range(n - 1) for c in range(width)) / (n - 1)
+
+
+LOOPS = {"paper": cc_loops, "repdistiller": neighbour_loops}
 
 
 @pytest.mark.parametrize(("n", "d_s", "d_t"), [(2, 1, 3), (7, 3, 5)])

@@ -1,6 +1,7 @@
 """PKT against its equations, hand-computed values, and float32 near a divergence of zero."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -38,6 +39,28 @@ def pkt_by_loops(e_s, e_t, variant):
             if self_pairs or i != j:
                 total += p_t[i][j] * math.log(p_t[i][j] / p_s[i][j])
     return total / (n**2 if self_pairs else n)
+
+
+def picks_loops(e, others):
+    """p[i][j], one number at a time; `others(i)` are the samples that i may pick."""
+    norm = [sum(x * x for x in row).sqrt() for row in e]
+
+    def kernel(i, j):
+        return (sum(a * b for a, b in zip(e[i], e[j], strict=True)) / (norm[i] * norm[j]) + 1) / 2
+
+    return lambda i, j: kernel(i, j) / sum(kernel(i, k) for k in others(i))
+
+
+def pkt_loops(e_s, e_t, *, self_pairs=False):
+    """The signature of `pkt`."""
+    n = len(e_s)
+    others = lambda i: [k for k in range(n) if self_pairs or k != i]
+    p_s, p_t = picks_loops(e_s, others), picks_loops(e_t, others)
+    terms = [p_t(i, j) * torch.log(p_t(i, j) / p_s(i, j)) for i in range(n) for j in others(i)]
+    return sum(terms) / (n**2 if self_pairs else n)
+
+
+LOOPS = {"paper": pkt_loops, "repdistiller": partial(pkt_loops, self_pairs=True)}
 
 
 @pytest.mark.parametrize(("n", "d_s", "d_t"), [(3, 2, 4), (7, 5, 3)])

@@ -1,9 +1,11 @@
 """RKD against its equations, hand-computed values, and the geometry that it must see or ignore."""
 
 import math
+from itertools import permutations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from kd_teach.methods import RKDLoss, angles, distance_ratios
 
@@ -58,6 +60,45 @@ def rkd_by_loops(e_s, e_t, variant):
                 if variant == "repdistiller" or len({i, j, k}) == 3:
                     triples.append(huber(angle_by_loops(e_s, i, j, k), angle_by_loops(e_t, i, j, k)))
     return sum(pairs) / len(pairs), sum(triples) / max(len(triples), 1)
+
+
+def gaps(of_s, of_t, places):
+    """l of the numbers at these places of two functions."""
+    return [F.huber_loss(of_s(*place), of_t(*place)) for place in places]
+
+
+def length_loops(e, i, j):
+    return sum((a - b) ** 2 for a, b in zip(e[i], e[j], strict=True)).sqrt()
+
+
+def ratio_loops(e):
+    pairs = list(permutations(range(len(e)), 2))
+    mu = sum(length_loops(e, *pair) for pair in pairs) / len(pairs)
+    return lambda i, j: length_loops(e, i, j) / mu
+
+
+def cosine_loops(e):
+    def at(i, j, k):
+        legs = sum((a - b) * (c - b) for a, b, c in zip(e[i], e[j], e[k], strict=True))
+        return legs / (length_loops(e, i, j) * length_loops(e, k, j))
+
+    return at
+
+
+def rkd_loops(e_s, e_t, w_d, w_a):
+    """The signature of `rkd`: one pair, one triple of distinct samples at a time."""
+    pairs, triples = (list(permutations(range(len(e_s)), size)) for size in (2, 3))
+    l_d, l_a = gaps(ratio_loops(e_s), ratio_loops(e_t), pairs), gaps(cosine_loops(e_s), cosine_loops(e_t), triples)
+    return w_d * sum(l_d) / len(pairs) + w_a * sum(l_a) / len(triples)
+
+
+def rkd_over_all_loops(e_s, e_t, w_d, w_a):
+    """RepDistiller's: what the distinct samples have not, adds nothing but to the numbers divided by."""
+    n = len(e_s)
+    return rkd_loops(e_s, e_t, w_d * (n - 1) / n, w_a * (n - 1) * (n - 2) / n**2)
+
+
+LOOPS = {"paper": rkd_loops, "repdistiller": rkd_over_all_loops}
 
 
 def terms(e_s, e_t, variant):

@@ -6,26 +6,15 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.methods.cc import cc, cosines, neighbour_product, rbf_taylor
 
 
 def correlation(e, gamma, order):
-    x = F.normalize(e, dim=1)
-    cosine = x @ x.T
-    series = sum((2 * gamma * cosine) ** p / math.factorial(p) for p in range(order + 1))
-    return math.exp(-2 * gamma) * series
+    return rbf_taylor(cosines(e), gamma, order)
 
 
 def cc_loss(e_s, e_t, gamma, order):
-    def table(e):
-        x = 2 * gamma * F.normalize(e, dim=1) @ F.normalize(e, dim=1).T
-        return math.exp(-2 * gamma) * sum(x**p / math.factorial(p) for p in range(order + 1))
-
-    return (table(e_s) - table(e_t.detach())).pow(2).mean()
-
-
-def neighbour_loss(e_s, e_t):
-    gap = (e_s - e_t).abs()
-    return (gap[:-1] * gap[1:]).sum(dim=1).mean()
+    return cc(e_s, e_t, lambda cosine: rbf_taylor(cosine, gamma, order))
 
 
 def repeat_classes(y, classes, each):
@@ -36,10 +25,6 @@ def embeddings(seed, *shape):
     """Random embeddings (N, D) of which a third is negative, with louder and quieter samples."""
     random = torch.Generator().manual_seed(seed)
     return (0.5 + torch.rand(shape[0], 1, generator=random)) * (0.4 + torch.randn(shape, generator=random))
-
-
-def cosines(e):
-    return F.normalize(e, dim=1) @ F.normalize(e, dim=1).T
 
 
 def taylor(c, gamma, order, first=0):
@@ -97,6 +82,7 @@ CORRELATION = Exercise(
     prompt="The kernel matrix C (N, N) of embeddings e (N, D): exp(-2 gamma) times the sum over p = 0..order of "
     "(2 gamma c)^p / p!, where c is the cosine of two samples.",
     reference=correlation,
+    uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor"),
     cases=lambda: [(embeddings(1, 5, 4), 0.4, 2), (embeddings(2, 4, 6), 1.0, 4)],
     mistakes={
         RAW: lambda e, gamma, order: taylor(e @ e.T, gamma, order),
@@ -132,6 +118,7 @@ LOSS = Exercise(
     prompt="1/N^2 times the sum of all squared differences of the two kernel matrices: one number.\n"
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
     reference=cc_loss,
+    uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor", "cc.cc"),
     # Equal widths, for the formulas that go by the name of CC and need them would otherwise raise, not be recognised.
     cases=lambda: [
         (embeddings(3, 5, 4), embeddings(4, 5, 4), 0.4, 2),
@@ -150,7 +137,7 @@ LOSS = Exercise(
             lambda s, t, g, p: gap(s, t, g, p).norm() / len(s) ** 2
         ),
         "This multiplies neighbours in the batch, the formula in RepDistiller: it depends on the order of the samples. "
-        "The paper compares two kernel matrices.": lambda s, t, g, p: neighbour_loss(s, t.detach()),
+        "The paper compares two kernel matrices.": lambda s, t, g, p: neighbour_product(s, t.detach()),
         "This is SP, which normalises the rows of the matrix. CC normalises the samples and takes a kernel.": (
             mean_square(sp_matrix)
         ),
@@ -182,7 +169,8 @@ NEIGHBOURS = Exercise(
     prompt="RepDistiller's formula: with d[i] = |e_s[i] - e_t[i]|, number by number, the mean over i = 1..N-1 of the "
     "inner product of d[i] and d[i+1].\n"
     "e_s, e_t (N, D): what two linear layers give, both of which learn. So nothing is detached here.",
-    reference=neighbour_loss,
+    reference=neighbour_product,
+    called="neighbour_loss",
     cases=lambda: [(embeddings(7, 5, 4), embeddings(8, 5, 4)), (embeddings(9, 4, 6), embeddings(10, 4, 6))],
     mistakes={
         "The absolute value is missing: differences of opposite sign would cancel.": (
@@ -191,14 +179,18 @@ NEIGHBOURS = Exercise(
         "Each difference is multiplied by itself, a squared distance; multiply it by the next sample's.": (
             lambda s, t: (s - t).square().sum(dim=1).mean()
         ),
-        "You average over the D numbers; an inner product sums them.": lambda s, t: neighbour_loss(s, t) / s.shape[1],
+        "You average over the D numbers; an inner product sums them.": lambda s, t: (
+            neighbour_product(s, t) / s.shape[1]
+        ),
         "You divide by N; there are N-1 pairs of neighbours.": lambda s, t: (
-            neighbour_loss(s, t) * (len(s) - 1) / len(s)
+            neighbour_product(s, t) * (len(s) - 1) / len(s)
         ),
         "The last sample is paired with the first: roll goes round. There are N-1 pairs.": (
             lambda s, t: ((s - t).abs() * (s - t).abs().roll(-1, dims=0)).sum(dim=1).mean()
         ),
-        "The sum over all pairs is not divided by their number, N-1.": lambda s, t: neighbour_loss(s, t) * (len(s) - 1),
+        "The sum over all pairs is not divided by their number, N-1.": lambda s, t: (
+            neighbour_product(s, t) * (len(s) - 1)
+        ),
         "You pair neighbouring numbers of one sample; pair neighbouring samples.": (
             lambda s, t: ((s - t).abs()[:, :-1] * (s - t).abs()[:, 1:]).sum(dim=1).mean()
         ),

@@ -88,7 +88,9 @@ class Exercise:
     def solution(self) -> str:
         """The reference as the learner would have written it, after the functions that it uses."""
         mine = self._head() + textwrap.indent("\n".join(self.body()), "    ")
-        return "\n\n\n".join([*map(shown, self.uses), mine])
+        parts = [*map(shown, self.uses), mine]
+        imports = [part for part in parts if part.startswith("from ")]
+        return "\n\n\n".join(["\n".join(imports)] * bool(imports) + [part for part in parts if part not in imports])
 
     def body(self) -> list[str]:
         """The lines of the reference below its head, without its docstring and indentation."""
@@ -123,9 +125,9 @@ def body_of(function: Callable) -> list[str]:
 def shown(name: str) -> str:
     """How a solution shows a function that it uses: its definition, or an import where that is no page to read."""
     module, _, name = name.rpartition(".")
-    if module.startswith("_"):
-        return f"from kd_teach.methods.{module} import {name}"
     function = getattr(importlib.import_module(f"kd_teach.methods.{module}"), name)
+    if module.startswith("_") or not callable(function):
+        return f"from kd_teach.methods.{module} import {name}"
     return f"def {name}{bare_signature(function)}:\n" + textwrap.indent("\n".join(body_of(function)), "    ")
 
 

@@ -4,26 +4,11 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-from kd_teach.methods.pkt import PKTLoss
+from kd_teach.methods.pkt import PKTLoss, neighbour_probabilities, pkt
 
 
 def probabilities(e):
-    x = F.normalize(e, dim=1)
-    kernel = (x @ x.T + 1) / 2  # (N, N), from 0 for opposite to 1 for equal directions
-    kernel = kernel * (1 - torch.eye(len(e)))  # no sample picks itself
-    return kernel / kernel.sum(dim=1, keepdim=True)
-
-
-def pkt_loss(e_s, e_t):
-    def probabilities(e):
-        x = F.normalize(e, dim=1)
-        kernel = (x @ x.T + 1) / 2
-        kernel = kernel * (1 - torch.eye(len(e)))
-        return kernel / kernel.sum(dim=1, keepdim=True)
-
-    others = ~torch.eye(len(e_s), dtype=torch.bool)  # the diagonal would be 0 log(0 / 0)
-    p_s, p_t = probabilities(e_s)[others], probabilities(e_t.detach())[others]
-    return (p_t * (p_t / p_s).log()).sum() / len(e_s)
+    return neighbour_probabilities(e)
 
 
 def cloud(seed, n, d):
@@ -79,6 +64,7 @@ PROBABILITIES = Exercise(
     prompt="How likely each row of e (N, D) picks each other row as its neighbour: (N, N), zero on the diagonal. "
     "The kernel is (cosine + 1) / 2, and every row sums to one.",
     reference=probabilities,
+    uses=("_tensors.unit", "pkt.LEAST", "pkt.neighbour_probabilities"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
         "Samples pick themselves: set the diagonal to zero before you divide by the sum.": (
@@ -132,18 +118,20 @@ LOSS = Exercise(
     name="pkt.loss",
     prompt="Mean over the N samples of KL(teacher's row || student's row), rows without the sample itself: a number.\n"
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
-    reference=pkt_loss,
+    reference=pkt,
+    called="pkt_loss",
+    uses=("_tensors.unit", "pkt.LEAST", "pkt.neighbour_probabilities", "pkt.divergence"),
     cases=lambda: [(cloud(1, 5, 3), cloud(2, 5, 4)), (cloud(3, 4, 6), cloud(4, 4, 8))],
     detached=("e_t",),
     mistakes={
         "You take the mean over all entries: that divides by N twice. Sum over each row, take the mean of the rows.": (
-            lambda s, t: pkt_loss(s, t) / len(s)
+            lambda s, t: pkt(s, t) / len(s)
         ),
         "You take the mean over the N (N-1) pairs. Sum over each row, and take the mean of the rows only.": (
-            lambda s, t: pkt_loss(s, t) / (len(s) - 1)
+            lambda s, t: pkt(s, t) / (len(s) - 1)
         ),
         "This is the sum over the rows, as the paper writes it: it grows with the batch. Divide by N.": (
-            lambda s, t: pkt_loss(s, t) * len(s)
+            lambda s, t: pkt(s, t) * len(s)
         ),
         "The samples pick themselves: leave the diagonal out before you divide the rows by their sums.": self_pairs_too,
         "This is RepDistiller's form: self-pairs, and the mean over all N² entries. Leave the diagonal out, and sum "

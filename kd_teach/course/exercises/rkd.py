@@ -6,36 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-from kd_teach.methods.rkd import RKDLoss
-
-
-def distances(e):
-    d = torch.cdist(e, e)  # (N, N)
-    n = len(e)
-    mu = d.sum() / (n * (n - 1))  # the diagonal is zero and does not count
-    return d / mu
-
-
-def angles(e):
-    edges = F.normalize(e[:, None] - e[None], dim=2)  # (N, N, D): [i, j] points from sample j to sample i
-    return torch.einsum("ijd,kjd->ijk", edges, edges)
-
-
-def rkd_loss(e_s, e_t, w_d, w_a):
-    n = len(e_s)
-
-    def distances(e):
-        d = torch.cdist(e, e)
-        return d / (d.sum() / (n * (n - 1)))
-
-    def angles(e):
-        edges = F.normalize(e[:, None] - e[None], dim=2)
-        return torch.einsum("ijd,kjd->ijk", edges, edges)
-
-    e_t = e_t.detach()
-    loss_d = F.smooth_l1_loss(distances(e_s), distances(e_t), reduction="sum") / (n * (n - 1))
-    loss_a = F.smooth_l1_loss(angles(e_s), angles(e_t), reduction="sum") / (n * (n - 1) * (n - 2))
-    return w_d * loss_d + w_a * loss_a
+from kd_teach.methods.rkd import RKDLoss, angles, distance_ratios, rkd
 
 
 def cloud(seed, n, d):
@@ -81,7 +52,7 @@ def from_gram(e):
     return torch.where(product > 0, inner / torch.where(product > 0, product, 1), 0)
 
 
-def parts(s, t, w_d, w_a, *, ratios=distances, angle=angles, gap=F.smooth_l1_loss, teacher_ratios=None):
+def parts(s, t, w_d, w_a, *, ratios=distance_ratios, angle=angles, gap=F.smooth_l1_loss, teacher_ratios=None):
     """The reference, with a step exchanged; `gap` sums over all entries."""
     n, t = len(s), t.detach()
     loss_d = gap(ratios(s), (teacher_ratios or ratios)(t), reduction="sum") / (n * (n - 1))
@@ -97,7 +68,7 @@ def one_at_a_time(s, t, w_d, w_a):
     """The equation read aloud: loops over samples that differ."""
     n, t = len(s), t.detach()
     pairs = [(i, j) for i in range(n) for j in range(n) if i != j]
-    r_s, r_t = distances(s), distances(t)
+    r_s, r_t = distance_ratios(s), distance_ratios(t)
     loss_d = sum(F.huber_loss(r_s[i, j], r_t[i, j]) for i, j in pairs) / len(pairs)
     triples = [(i, j, k) for i, j in pairs for k in range(n) if k not in (i, j)]
     cosine = [[F.cosine_similarity(e[i] - e[j], e[k] - e[j], dim=0) for i, j, k in triples] for e in (s, t)]
@@ -108,7 +79,9 @@ DISTANCES = Exercise(
     name="rkd.distances",
     prompt="Distances between the rows of e (N, D), divided by their mean over the pairs of two different samples: "
     "(N, N), zero on the diagonal.",
-    reference=distances,
+    reference=distance_ratios,
+    called="distances",
+    uses=("_tensors.in_float32", "rkd.NOISE", "rkd.edges"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
         "These are squared distances: the root is missing, and large distances count too much.": (
@@ -121,7 +94,7 @@ DISTANCES = Exercise(
             lambda e: torch.cdist(e, e) / torch.cdist(e, e).mean()
         ),
         "Your mean counts every pair twice but divides by the number of unordered pairs: it is twice too large.": (
-            lambda e: distances(e) / 2
+            lambda e: distance_ratios(e) / 2
         ),
         "You divide by the largest distance: one outlier would shrink all the others. Divide by the mean.": (
             lambda e: torch.cdist(e, e) / torch.cdist(e, e).max()
@@ -157,6 +130,7 @@ ANGLES = Exercise(
     prompt="Cosines of all angles between the rows of e (N, D): (N, N, N), where [i, j, k] belongs to the angle at "
     "sample j between samples i and k. Zero where i or k is j.",
     reference=angles,
+    uses=("_tensors.in_float32", "_tensors.unit", "rkd.NOISE", "rkd.edges"),
     cases=lambda: [(cloud(1, 4, 3),), (cloud(2, 5, 2),), (cloud(3, 3, 6),)],
     gradient=False,  # at a zero difference torch's normalize has a slope of 1e12; in the loss it meets a zero
     mistakes={
@@ -202,7 +176,17 @@ LOSS = Exercise(
     prompt="w_d times the mean of l over the N (N-1) ordered pairs, plus w_a times the mean of l over the "
     "N (N-1) (N-2) ordered triples of different samples; l is Huber's function (F.smooth_l1_loss).\n"
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
-    reference=rkd_loss,
+    reference=rkd,
+    called="rkd_loss",
+    uses=(
+        "_tensors.in_float32",
+        "_tensors.unit",
+        "rkd.NOISE",
+        "rkd.edges",
+        "rkd.distance_ratios",
+        "rkd.angles",
+        "rkd.huber",
+    ),
     cases=lambda: [
         (cloud(1, 5, 3), cloud(2, 5, 4), 25.0, 50.0),
         (cloud(3, 4, 6), cloud(4, 4, 2), 1.0, 2.0),
@@ -213,7 +197,7 @@ LOSS = Exercise(
         "Plain means also count the zeros of samples that meet themselves: both terms are too small. Sum, and divide "
         "by the number of pairs and of triples. (RepDistiller's code does as you did.)": (
             lambda s, t, w_d, w_a: (
-                w_d * F.smooth_l1_loss(distances(s), distances(t.detach()))
+                w_d * F.smooth_l1_loss(distance_ratios(s), distance_ratios(t.detach()))
                 + w_a * F.smooth_l1_loss(angles(s), angles(t.detach()))
             )
         ),
@@ -241,7 +225,12 @@ LOSS = Exercise(
         ),
         "The student's distances are divided by the teacher's mean. Each network has its own.": (
             lambda s, t, w_d, w_a: parts(
-                s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e) / over_mean_of(t.detach()), teacher_ratios=distances
+                s,
+                t,
+                w_d,
+                w_a,
+                ratios=lambda e: torch.cdist(e, e) / over_mean_of(t.detach()),
+                teacher_ratios=distance_ratios,
             )
         ),
         "The mean distances include the zero diagonal, N entries too many.": (
