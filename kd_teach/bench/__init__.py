@@ -1,4 +1,4 @@
-"""How fast: one epoch against the textbook loop, and each loss against its textbook form."""
+"""How fast: one epoch against the textbook loop, and each loss against its plain equation and published forms."""
 
 from kd_teach.bench.epoch import bench_epoch
 from kd_teach.bench.losses import bench_losses, show

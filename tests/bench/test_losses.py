@@ -1,18 +1,17 @@
 """The race: its meters on cases known by hand, and the table on a budget of nothing."""
 
-import pandas as pd
 import pytest
 import torch
 from torch.utils.benchmark import Measurement
 from typer.testing import CliRunner
 
 from kd_teach.bench import bench_losses
-from kd_teach.bench.losses import TARGETS, bytes_moved, digits, largest_difference, missed, operations, prepare, show
-from kd_teach.bench.pairs import Sizes
+from kd_teach.bench.losses import bytes_moved, digits, largest_difference, operations, show
+from kd_teach.bench.races import SIZES, Sizes, prepare
 from kd_teach.bench.timing import Speed, measure_speed, peak_memory, take_turns
 from kd_teach.cli import app
 
-SMALL = Sizes(batch=5, grid=16, stem=3, widths=(3, 4, 6), classes=7, images=60, negatives=20)
+SMALL = Sizes(batch=5, grid=16, stem=4, widths=(4, 4, 6), classes=7, images=60, options={"crd": {"negatives": 20}})
 
 
 def chain():
@@ -99,43 +98,24 @@ def test_difference_is_relative_to_the_largest_entry_and_spares_parameters():
 
 
 def test_table():
-    table = bench_losses(["kd", "fitnet"], seconds=0.002, sizes=SMALL)
-    assert list(zip(table["method"], table["variant"], strict=True)) == [
-        ("kd", "paper"),
-        ("fitnet", "paper"),
-        ("fitnet", "repdistiller"),
-    ]
-    assert (table.drop(columns=["method", "variant", "max rel. difference"]) > 0).all(axis=None)
+    table = bench_losses(["kd", "fitnet", "fsp"], seconds=0.002, sizes=SMALL)
+    rows = [("kd", "paper"), ("fitnet", "paper"), ("fitnet", "repdistiller")]
+    rows += [("fsp", "paper"), ("fsp", "repdistiller"), ("fsp", "adapter")]
+    assert list(zip(table["method"], table["variant"], strict=True)) == rows
     assert (table["max rel. difference"] <= 1e-5).all()
-    assert table["speed-up"].tolist() == pytest.approx((table["textbook ms"] / table["ours ms"]).tolist())
-    assert table["times floor"].tolist() == pytest.approx((table["ours ms"] / table["floor ms"]).tolist())
+    assert (table[["plain ms", "ours ms", "ours MB", "times floor"]] > 0).all(axis=None)
+    assert table["published ms"].notna().tolist() == [False] * 3 + [True] * 3
+    assert table["plain / ours"].tolist() == pytest.approx((table["plain ms"] / table["ours ms"]).tolist())
+    assert bench_losses(["fsp"], seconds=0.001, sizes=SMALL, published=False)["published ms"].isna().all()
     assert [digits(x) for x in (12017.4, 41.26, 0.00471, 0.0)] == ["12017", "41.3", "0.00471", "0"]
     printed = show(table)
-    assert "speed-up" in printed and "repdistiller" in printed and "e-0" in printed
-    assert printed.splitlines()[-1].startswith("Targets missed: ")
-    assert table["target"].tolist() == [1, 1, 1]
+    assert "plain / ours" in printed and "repdistiller" in printed and "–" in printed
 
 
-def test_missed_targets_are_named():
-    assert {name: tuple(target) for name, target in TARGETS.items()} == {
-        "fsp": (25, 1),
-        "nst": (12, 1),
-        "crd": (5, 10),
-        "ab": (2, 1),
-        "ofd": (2, 1),
-    }
-    rows = [("fsp", 24.5, 1.0), ("fsp", 20.0, 9.0), ("crd", 6.0, 8.0), ("ofd", 1.5, 1.0), ("kd", 0.97, 0.5)]
-    table = pd.DataFrame(
-        {"method": name, "variant": "paper", "speed-up": speed, "textbook MB": 2 * memory, "ours MB": 2.0}
-        for name, speed, memory in rows
-    )
-    assert missed(table) == [
-        "fsp paper, speed-up 20.0 of 25",
-        "crd paper, memory 8.00 of 10",
-        "ofd paper, speed-up 1.50 of 2",
-        "kd paper, memory 0.500 of 1",
-    ]
-    assert missed(table[:1]) == []
+def test_sizes_have_names():
+    assert set(SIZES) == {"lesson", "large"}
+    with pytest.raises(ValueError, match="Unknown sizes 'lessons'. Did you mean 'lesson'"):
+        bench_losses(["kd"], sizes="lessons")
 
 
 def test_an_unknown_method_gets_the_nearest_name():
@@ -144,9 +124,9 @@ def test_an_unknown_method_gets_the_nearest_name():
 
 
 def test_command_line():
-    command = ["bench", "losses", "--method", "kd", "--method", "pkt", "--seconds", "0.001"]
+    command = ["bench", "losses", "--method", "kd", "--method", "pkt", "--seconds", "0.001", "--maps", "lesson"]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0
-    heading, *rows, last = result.output.strip().splitlines()
-    assert "target" in heading and "times floor" in heading and last.startswith("Targets missed: ")
+    heading, *rows = result.output.strip().splitlines()
+    assert "plain / ours" in heading and "times floor" in heading
     assert [row.split()[:2] for row in rows] == [["kd", "paper"], ["pkt", "paper"], ["pkt", "repdistiller"]]
