@@ -112,10 +112,8 @@ def _one_step(
             raise unknown("phase", phase, phases)
         leg = next(iter(phases.values())) if phase is None else phases[phase]
         set_moving(leg, copied)
-        s = copied.student(batch.images) if leg.student_runs else None
-        with torch.no_grad():
-            t = copied.teacher(batch.images) if leg.teacher_runs else None
-        yield copied, leg, s, leg.objective(s, t, batch)
+        s, _, terms = leg.evaluate(copied.student, copied.teacher, batch)
+        yield copied, leg, s, terms
 
 
 def _devices(batch: Batch) -> list[torch.device]:

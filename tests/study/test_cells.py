@@ -14,7 +14,7 @@ from kd_teach.study import COLUMNS, Cell, carry_out
 from kd_teach.study.peak_memory import PeakMemory
 from kd_teach.study.run_cell import cell_data
 from kd_teach.training.budgets import chosen_weights, lesson_weight
-from kd_teach.training.loop import Record
+from kd_teach.training.records import Record
 from tests.helpers import tiny_data
 from tests.study.tiny import grid
 

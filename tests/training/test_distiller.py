@@ -32,7 +32,7 @@ def test_terms_and_their_weights():
     assert run.task_and_distil(*features(run)).keys() == run.weights.keys()
 
 
-def test_a_dry_run_leaves_no_trace():
+def test_binding_leaves_no_trace():
     nets = networks()
     before = {name: networks()[name] for name in nets}
     nets["student"].train()
