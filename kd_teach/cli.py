@@ -194,7 +194,14 @@ def study(
     from kd_teach.study import flag_study, load_study, run_study
     from kd_teach.study.cluster import read_resources
 
-    flags = {"method": method, "pair": pair, "data": data, "seeds": seeds, "weight": weight, "variant": variant}
+    flags: dict[str, object] = {
+        "method": method,
+        "pair": pair,
+        "data": data,
+        "seeds": seeds,
+        "weight": weight,
+        "variant": variant,
+    }
     flags |= {"with_kd": with_kd, "budget": budget, "samples": samples, "val": val, "epochs": epochs}
     asked = load_study(grid, flags) if grid else flag_study(flags)
     if show:
@@ -325,8 +332,8 @@ def legality(
     """List which methods a pair of networks allows, and why not."""
     from kd_teach import legality
 
-    for (method, variant), row in legality(student, teacher).iterrows():
-        print(f"{method:8} {variant:13} {'yes' if row['legal'] else 'no: ' + row['why_not']}")
+    for row in legality(student, teacher).reset_index().itertuples():
+        print(f"{row.method:8} {row.variant:13} {'yes' if row.legal else f'no: {row.why_not}'}")
 
 
 @app.command()

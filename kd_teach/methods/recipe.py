@@ -65,16 +65,25 @@ class Phase:
                 f"Phase {self.name!r} has terms {sorted(terms)} but weights {sorted(self.weights)}; "
                 f"{sorted(missing)} must be in both."
             )
-        weights = {name: w(progress) if callable(w) else w for name, w in self.weights.items()}
-        return sum((weights[name] * term for name, term in terms.items()), start=torch.zeros(()))
+        return sum((self.weight(name, progress) * term for name, term in terms.items()), start=torch.zeros(()))
+
+    def weight(self, name: str, progress: float) -> float:
+        """How much of one term is minimised, `progress` (0..1) of the way through the phase."""
+        weight = self.weights[name]
+        return weight(progress) if callable(weight) else weight
 
 
 class Run(Protocol):
     """What is trained, with a teacher or alone: all that the loop asks for."""
 
-    student: nn.Module
-    teacher: nn.Module | None
-    loss: nn.Module
+    @property
+    def student(self) -> nn.Module: ...
+
+    @property
+    def teacher(self) -> nn.Module | None: ...
+
+    @property
+    def loss(self) -> nn.Module: ...
 
     def phases(self) -> list[Phase]:
         """The legs of training, in order."""

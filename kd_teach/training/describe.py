@@ -146,15 +146,11 @@ def phase_line(phase: Phase, run: Distiller) -> str:
     names = {id(module): f"student.{name}".rstrip(".") for name, module in run.student.named_modules()}
     names |= {id(module): f"loss.{name}".rstrip(".") for name, module in run.loss.named_modules()}
     trained = [names.get(id(m), type(m).__name__) for m in phase.trains if any(True for _ in m.parameters())]
-    weights = " + ".join(f"{at_start(weight):.3g} {term}" for term, weight in phase.weights.items())
+    weights = " + ".join(f"{phase.weight(term, 0.0):.3g} {term}" for term in phase.weights)
     teacher = f"teacher in {phase.teacher_mode} mode" if phase.teacher_runs else "no teacher"
     total = sum(other.share for other in run.phases())
     share = f"{100 * phase.share / total:.3g}% of the epochs"
     return f"{phase.name} ({share}) minimises {weights}, trains {', '.join(trained)}; {teacher}"
-
-
-def at_start(weight: float | Callable[[float], float]) -> float:
-    return weight(0.0) if callable(weight) else weight
 
 
 def blind_to(variant: Variant) -> str:

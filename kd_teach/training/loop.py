@@ -60,7 +60,9 @@ def train(run: Run, data: Data, settings: Settings, *, checkpoint: Path | None =
     state = load_checkpoint(checkpoint, run, settings) if checkpoint and checkpoint.exists() else State()
     yield from state.records
     for phase, epochs in list(zip(phases, shares, strict=True))[state.phase :]:
-        teacher = run.teacher if phase.teacher_mode == "train" else folded(run.teacher)
+        teacher: Callable[[Tensor], Features] | None = (
+            run.teacher if phase.teacher_mode == "train" else folded(run.teacher)
+        )
         if settings.compile and teacher is not None:
             teacher = torch.compile(teacher)
         leg = Leg(run, data, settings, phase, epochs, steps, student, teacher, make_optimizer(phase, settings))

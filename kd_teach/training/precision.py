@@ -37,8 +37,8 @@ def pick_precision(precision: str = "auto", device: str = "auto") -> str:
             raise ValueError(f"Unknown precision {precision!r}; expected auto, {' or '.join(PRECISIONS)}.")
         return precision
     kind = pick_device(device).type
-    has = {"cuda": cuda_has_bfloat16, "cpu": cpu_has_bfloat16}.get(kind, lambda: False)
-    return "bfloat16" if has() else "float32"
+    has_bfloat16 = (kind == "cuda" and cuda_has_bfloat16()) or (kind == "cpu" and cpu_has_bfloat16())
+    return "bfloat16" if has_bfloat16 else "float32"
 
 
 def cuda_has_bfloat16() -> bool:
@@ -55,7 +55,7 @@ def cpu_has_bfloat16() -> bool:
     if flags := proc("cpuinfo").get("flags"):
         return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
     private = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, lambda: False)() for name in private)
+    return any(getattr(torch.cpu, name)() for name in private if hasattr(torch.cpu, name))
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
