@@ -194,15 +194,15 @@ def study(
     from kd_teach.study import flag_study, load_study, run_study
     from kd_teach.study.cluster import read_resources
 
-    flags: dict[str, object] = {
-        "method": method,
-        "pair": pair,
-        "data": data,
-        "seeds": seeds,
-        "weight": weight,
+    flags: dict[str, object] = {"method": method, "pair": pair, "data": data, "seeds": seeds, "weight": weight}
+    flags |= {
         "variant": variant,
+        "with_kd": with_kd,
+        "budget": budget,
+        "samples": samples,
+        "val": val,
+        "epochs": epochs,
     }
-    flags |= {"with_kd": with_kd, "budget": budget, "samples": samples, "val": val, "epochs": epochs}
     asked = load_study(grid, flags) if grid else flag_study(flags)
     if show:
         for cell in asked.cells:
