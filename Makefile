@@ -43,10 +43,11 @@ lab: $(READY) ## open the notebooks in JupyterLab
 notebooks: $(READY) ## run all notebooks again and save them with clean outputs
 	$(BIN)/python tools/run_notebooks.py
 
-lint: $(READY) ## check style, format and layering, changing nothing
+lint: $(READY) ## check style, format, layering and types, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 
 format: $(READY) ## mend style and format of code and notebooks
 	$(BIN)/ruff check --fix .

@@ -18,7 +18,8 @@ from .models import create_model as create_model
 from .models import list_models as list_models
 from .models import tapped as tapped
 from .models.features import Features as Features
-from .training.describe import Card as Card
+from .models.features import look as look
+from .training.describe import PropertyCard as PropertyCard
 from .training.describe import describe as describe
 from .training.distiller import Alone as Alone
 from .training.distiller import Distiller as Distiller
@@ -26,8 +27,8 @@ from .training.evaluation import predict as predict
 from .training.experiment import distill as distill
 from .training.experiment import train_alone as train_alone
 from .training.legality import legality as legality
-from .training.loop import Record as Record
 from .training.loop import train as train
+from .training.records import Record as Record
 from .training.run_folder import Result as Result
 from .training.run_folder import load_run as load_run
 from .training.settings import Settings as Settings

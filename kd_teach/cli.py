@@ -1,33 +1,92 @@
 """The command line, `kd-teach`: distil, compare, describe, teach a class; `kd-teach --help` lists the commands."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial, wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:  # at run time they would load PyTorch
+    from kd_teach import Record, Result
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Learn knowledge distillation by doing it.")
 
-# What distill and train have in common.
-DataName = Annotated[
-    str, typer.Option("--data", help="shapes10, cifar10, cifar100, or a folder with train/ and test/.")
-]
+# Options of more than one command.
 Samples = Annotated[int | None, typer.Option(help="Training images to use, stratified; all if left out.")]
 Val = Annotated[int | None, typer.Option(help="Validation images cut from the training set.")]
-Epochs = Annotated[int, typer.Option(help="Passes over the training images, shared out among the phases.")]
-BatchSize = Annotated[int, typer.Option(help="Images per step.")]
-LearningRate = Annotated[float, typer.Option("--lr", help="Peak learning rate.")]
-CropPad = Annotated[
-    int, typer.Option(help="Black pixels around an image before a random crop; less for short trainings.")
-]
-Seed = Annotated[int, typer.Option(help="Decides on initial weights, subset, batches and augmentation.")]
-Out = Annotated[Path, typer.Option(help="The run folder.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
-Compile = Annotated[bool, typer.Option("--compile", help="torch.compile the networks: for GPUs and long runs.")]
 Download = Annotated[bool, typer.Option("--download", help="Fetch CIFAR if it is not there.")]
+Variant = Annotated[str | None, typer.Option(help="A reading of the method; the paper's if left out.")]
+Workers = Annotated[int, typer.Option(help="Processes here, one thread each; 1 uses all threads.")]
+Address = Annotated[str | None, typer.Option(help="Of a Dask scheduler whose workers are to do it: tcp://…")]
+Resources = Annotated[list[str] | None, typer.Option(help="Of a Dask worker that a run takes: GPU=0.25.")]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What train and distill have in common: on what, how, and where the run is kept."""
+
+    out: Annotated[Path, typer.Option(help="The run folder.")]
+    data: Annotated[str, typer.Option(help="shapes10, cifar10, cifar100, or a folder with train/ and test/.")] = (
+        "shapes10"
+    )
+    samples: Samples = None
+    val: Val = None
+    epochs: Annotated[int, typer.Option(help="Passes over the training images, shared out among the phases.")] = 12
+    batch_size: Annotated[int, typer.Option(help="Images per step.")] = 64
+    lr: Annotated[float, typer.Option(help="Peak learning rate.")] = 0.1
+    crop_pad: Annotated[
+        int, typer.Option(help="Black pixels around an image before a random crop; less for short trainings.")
+    ] = 4
+    seed: Annotated[int, typer.Option(help="Decides on initial weights, subset, batches and augmentation.")] = 0
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto"
+    precision: Precision = "auto"
+    compile: Annotated[bool, typer.Option("--compile", help="torch.compile the networks: for GPUs and long runs.")] = (
+        False
+    )
+    download: Download = False
+
+    def run(self, train: "Callable[..., Result]") -> None:
+        """Load the data, call `train_alone` or `distill` with it and the settings, say what came out."""
+        from kd_teach import load_data
+        from kd_teach.data import Augment
+
+        result = train(
+            data=load_data(self.data, samples=self.samples, val=self.val, seed=self.seed, download=self.download),
+            out=self.out,
+            resume=self.resume,
+            on_epoch=print_epoch,
+            augment=Augment(pad=self.crop_pad),
+            **{name: getattr(self, name) for name in SETTINGS},
+        )
+        if result.complete:
+            seconds = f"{result.card['seconds']:.0f} s of training"
+            print(f"Test accuracy {result.test_accuracy:.2%} after {seconds}. All in {self.out}.")
+
+
+SETTINGS = ("epochs", "batch_size", "lr", "seed", "device", "precision", "compile")  # as they are, to `Settings`
+
+
+def with_training(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first argument is a `Training`, as one that has the fields of `Training` as options."""
+    own = list(signature(command).parameters.values())[1:]
+    shared = signature(Training).parameters.values()
+
+    @wraps(command)
+    def with_options(**options) -> None:
+        training = Training(**{parameter.name: options.pop(parameter.name) for parameter in shared})
+        command(training, **options)
+
+    keyword = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in (*own, *shared)]
+    in_order = sorted(keyword, key=lambda parameter: parameter.default is not Parameter.empty)  # required ones first
+    with_options.__signature__ = Signature(in_order)  # type: ignore[attr-defined]  # this is what typer reads
+    return with_options
 
 
 class Bench(StrEnum):
@@ -71,94 +130,34 @@ def bench(
 
 
 @app.command()
+@with_training
 def train(
-    out: Out,
+    training: Training,
     model: Annotated[str, typer.Option(help="See kd-teach models.")] = "resnet8",
-    data: DataName = "shapes10",
-    samples: Samples = None,
-    val: Val = None,
-    epochs: Epochs = 12,
-    batch_size: BatchSize = 64,
-    lr: LearningRate = 0.1,
-    crop_pad: CropPad = 4,
-    seed: Seed = 0,
-    resume: Resume = False,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    compile: Compile = False,
-    download: Download = False,
 ) -> None:
     """Train a network without a teacher."""
-    from kd_teach import load_data, train_alone
-    from kd_teach.data import Augment
+    from kd_teach import train_alone
 
-    loaded = load_data(data, samples=samples, val=val, seed=seed, download=download)
-    result = train_alone(
-        model,
-        data=loaded,
-        out=out,
-        resume=resume,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        augment=Augment(pad=crop_pad),
-        on_epoch=print_epoch,
-        seed=seed,
-        device=device,
-        precision=precision,
-        compile=compile,
-    )
-    report(result, out)
+    training.run(partial(train_alone, model))
 
 
 @app.command()
+@with_training
 def distill(
+    training: Training,
     teacher: Annotated[str, typer.Option(help="See kd-teach teachers; or the folder of a finished run.")],
-    out: Out,
     method: Annotated[str, typer.Option(help="See kd-teach methods.")] = "kd",
-    variant: Annotated[str | None, typer.Option(help="A reading of the method; the paper's if left out.")] = None,
+    variant: Variant = None,
     weight: Annotated[float | None, typer.Option(help="Of the method's loss; the variant's if left out.")] = None,
     with_kd: Annotated[float | None, typer.Option(help="Weight of a KD term beside the method.")] = None,
     student: Annotated[str, typer.Option(help="See kd-teach models.")] = "resnet8",
-    data: DataName = "shapes10",
-    samples: Samples = None,
-    val: Val = None,
-    epochs: Epochs = 12,
-    batch_size: BatchSize = 64,
-    lr: LearningRate = 0.1,
-    crop_pad: CropPad = 4,
-    seed: Seed = 0,
-    resume: Resume = False,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    compile: Compile = False,
-    download: Download = False,
 ) -> None:
     """Train a student under a teacher."""
-    from kd_teach import distill, load_data
-    from kd_teach.data import Augment
+    from kd_teach import distill
 
-    loaded = load_data(data, samples=samples, val=val, seed=seed, download=download)
     asked = {"variant": variant, "weight": weight, "with_kd": with_kd}
-    result = distill(
-        method,
-        student=student,
-        teacher=teacher,
-        data=loaded,
-        out=out,
-        resume=resume,
-        options={name: value for name, value in asked.items() if value is not None},
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        augment=Augment(pad=crop_pad),
-        on_epoch=print_epoch,
-        seed=seed,
-        device=device,
-        precision=precision,
-        compile=compile,
-    )
-    report(result, out)
+    options = {name: value for name, value in asked.items() if value is not None}
+    training.run(partial(distill, method, student=student, teacher=teacher, options=options))
 
 
 @app.command()
@@ -181,10 +180,10 @@ def study(
     runs: Annotated[
         Path | None, typer.Option(help="Folder of all run folders; the notebooks' cache if left out.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes here, one thread each; 1 uses all threads.")] = 1,
+    workers: Workers = 1,
     threads: Annotated[int | None, typer.Option(help="PyTorch's threads in each process.")] = None,
-    address: Annotated[str | None, typer.Option(help="Of a Dask scheduler whose workers are to do it: tcp://…")] = None,
-    resources: Annotated[list[str] | None, typer.Option(help="Of a Dask worker that a run takes: GPU=0.25.")] = None,
+    address: Address = None,
+    resources: Resources = None,
     retries: Annotated[int, typer.Option(help="How often a run is tried again after its worker died.")] = 2,
     show: Annotated[bool, typer.Option("--show", help="List the runs, and start none.")] = False,
 ) -> None:
@@ -195,15 +194,22 @@ def study(
     from kd_teach.study import flag_study, load_study, run_study
     from kd_teach.study.cluster import read_resources
 
-    flags = {"method": method, "pair": pair, "data": data, "seeds": seeds, "weight": weight, "variant": variant}
-    flags |= {"with_kd": with_kd, "budget": budget, "samples": samples, "val": val, "epochs": epochs}
+    flags: dict[str, object] = {"method": method, "pair": pair, "data": data, "seeds": seeds, "weight": weight}
+    flags |= {
+        "variant": variant,
+        "with_kd": with_kd,
+        "budget": budget,
+        "samples": samples,
+        "val": val,
+        "epochs": epochs,
+    }
     asked = load_study(grid, flags) if grid else flag_study(flags)
     if show:
         for cell in asked.cells:
             print(cell)
         print(f"{len(asked.cells)} runs.")
         return
-    report = run_study(
+    done = run_study(
         asked,
         out=out,
         runs=runs,
@@ -213,8 +219,8 @@ def study(
         resources=read_resources(resources or []),
         retries=retries,
     )
-    print(report)
-    if report.failures:
+    print(done)
+    if done.failures:
         raise typer.Exit(1)
 
 
@@ -224,9 +230,9 @@ def paper(
     estimate_only: Annotated[bool, typer.Option("--estimate", help="Print the GPU hours, and start nothing.")] = False,
     try_only: Annotated[bool, typer.Option("--dry-run", help="One step of every student on noise, no more.")] = False,
     seeds: Annotated[int, typer.Option(help="Students of each method; the teacher is one.")] = 1,
-    workers: Annotated[int, typer.Option(help="Processes here, one thread each; 1 uses all threads.")] = 1,
-    address: Annotated[str | None, typer.Option(help="Of a Dask scheduler whose workers are to do it: tcp://…")] = None,
-    resources: Annotated[list[str] | None, typer.Option(help="Of a Dask worker that a run takes: GPU=0.25.")] = None,
+    workers: Workers = 1,
+    address: Address = None,
+    resources: Resources = None,
     download: Download = False,
 ) -> None:
     """The known CIFAR-100 table at full scale: GPU hours, teacher, students, and the gap to what was reported."""
@@ -310,7 +316,7 @@ def describe(
     method: Annotated[str, typer.Argument(help="See kd-teach methods.")],
     student: Annotated[str, typer.Option(help="See kd-teach models.")] = "resnet8",
     teacher: Annotated[str, typer.Option(help="See kd-teach models.")] = "resnet20",
-    variant: Annotated[str | None, typer.Option(help="A reading of the method; the paper's if left out.")] = None,
+    variant: Variant = None,
 ) -> None:
     """Show a method's property card: what it compares, learns, costs and cannot see."""
     from kd_teach import describe
@@ -326,8 +332,8 @@ def legality(
     """List which methods a pair of networks allows, and why not."""
     from kd_teach import legality
 
-    for (method, variant), row in legality(student, teacher).iterrows():
-        print(f"{method:8} {variant:13} {'yes' if row['legal'] else 'no: ' + row['why_not']}")
+    for row in legality(student, teacher).reset_index().itertuples():
+        print(f"{row.method:8} {row.variant:13} {'yes' if row.legal else f'no: {row.why_not}'}")
 
 
 @app.command()
@@ -349,18 +355,10 @@ def teachers() -> None:
         print(f"{name:18} {card['test_accuracy']:.2%} on the test set; {card['command']}")
 
 
-def print_epoch(record) -> None:
+def print_epoch(record: "Record") -> None:
     """One line per epoch."""
     terms = "  ".join(f"{name} {value:.4f}" for name, value in record.terms.items())
     print(f"{record.phase} {record.epoch}: {terms}  val {record.val_accuracy:.2%}  {record.seconds:.0f} s", flush=True)
-
-
-def report(result, out: Path) -> None:
-    """The last lines of a run."""
-    if result.complete:
-        print(
-            f"Test accuracy {result.test_accuracy:.2%} after {result.card['seconds']:.0f} s of training. All in {out}."
-        )
 
 
 def main() -> None:

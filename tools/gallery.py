@@ -32,12 +32,12 @@ from kd_teach import (
     train,
     train_alone,
 )
+from kd_teach._support.files import cache_dir
 from kd_teach._support.shipped import shipped
 from kd_teach.bench.timing import peak_memory, take_turns
 from kd_teach.course import results
 from kd_teach.course.toy2d import boundary_cost, disc_and_ring, train_student, train_teacher
-from kd_teach.data import Batch, Data, plain_batches
-from kd_teach.data.cache import cache_dir
+from kd_teach.data import Batch, normalise, plain_batches
 from kd_teach.measures import layer_similarity
 from kd_teach.measures.logits import confusion, mean_soft_targets
 from kd_teach.methods import (
@@ -55,12 +55,11 @@ from kd_teach.methods import (
     similarity_matrix,
 )
 from kd_teach.methods.cc import rbf, rbf_taylor
-from kd_teach.models.features import Features
+from kd_teach.models.features import Features, look
 from kd_teach.study.analysis import compare
 from kd_teach.study.ranking import costs as study_costs
 from kd_teach.study.ranking import ranks
 from kd_teach.study.settings_compared import gains_across
-from kd_teach.training.distiller import dry_run
 from kd_teach.training.gradients import gradient_norms, layer_gradients
 
 OUT = Path(__file__).parents[1] / "docs" / "gallery"
@@ -99,12 +98,12 @@ class Scene:
         }
         split = self.data.test.select(slice(IMAGES))
         self.images, self.labels, self.masks = split.images, split.labels, split.masks
-        self.looked_at = Data(self.data.name, split, split, split, self.data.classes, self.data.mean, self.data.std)
+        self.normalised = normalise(split.images, self.data)
         self.features = {name: self.look(network) for name, network in self.networks.items()}
         self.classes = self.data.classes
 
     def look(self, network: nn.Module) -> Features:
-        return dry_run(network, self.looked_at, IMAGES)
+        return look(network, self.normalised)
 
     @property
     def t(self) -> Features:

@@ -6,9 +6,9 @@ the unweighted means of the loss terms. Needs the runs of `kd-teach study lesson
 
 import pandas as pd
 
+from kd_teach._support.files import cache_dir
 from kd_teach._support.shipped import shipped
 from kd_teach.course import results
-from kd_teach.data.cache import cache_dir
 from kd_teach.study.analysis import in_block
 
 COLUMNS = ["label", "seed", "phase", "epoch", "task", "distil", "kd", "val_accuracy"]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import cache_dir
 from kd_teach.data import Data, load_data
-from kd_teach.data.cache import cache_dir
 from kd_teach.training.budgets import BUDGETS, lesson_weight
 from kd_teach.training.experiment import distill, train_alone
 from kd_teach.training.run_folder import Result

@@ -5,6 +5,7 @@
 
 from kd_teach.data.batches import Augment, batches_per_epoch, normalise, plain_batches, training_batches
 from kd_teach.data.load import list_data, load_data
+from kd_teach.data.noise import noise
 from kd_teach.data.types import Batch, Data, Split
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "batches_per_epoch",
     "list_data",
     "load_data",
+    "noise",
     "normalise",
     "plain_batches",
     "training_batches",

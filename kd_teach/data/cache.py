@@ -1,28 +1,14 @@
 """Tensors kept on disk after they were drawn or decoded once, as safetensors files (no pickle)."""
 
 import hashlib
-import os
-import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-
-def cache_dir() -> Path:
-    """The folder of cached data: `KD_TEACH_CACHE`, or `kd_teach` in the platform's folder for caches."""
-    if chosen := os.environ.get("KD_TEACH_CACHE"):
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "kd_teach"
+from kd_teach._support.files import cache_dir, write_whole
 
 
 def cached(name: str, key: bytes, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -38,14 +24,9 @@ def cached(name: str, key: bytes, make: Callable[[], dict[str, Tensor]]) -> dict
         except (OSError, SafetensorError):
             pass
     tensors = make()
-    unfinished = path.with_suffix(f".{os.getpid()}")  # another process may be making the same file
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, unfinished)
-        unfinished.replace(path)
-    except (OSError, SafetensorError) as problem:
-        if unfinished.exists():
-            unfinished.unlink()
+        write_whole(path, save(tensors))
+    except OSError as problem:
         advice = "set KD_TEACH_CACHE to a folder that can be written"
         warnings.warn(f"Could not keep {name} in {path.parent} ({problem}); {advice}.", stacklevel=2)
     return tensors

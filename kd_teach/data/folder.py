@@ -84,8 +84,9 @@ def _decode_all(train: list[ImageFile], test: list[ImageFile]) -> dict[str, Tens
         progress = bar(files, desc="decoding images", unit=" images", leave=False)
         results = [_decode(file.path) for file in progress]
     _refuse_unreadable(files, results)
-    _refuse_other_sizes(files, results)
-    images = torch.stack([image.permute(1, 2, 0) for image in results])  # (N, H, W, 3): channels_last on disk
+    decoded = [image for image in results if isinstance(image, Tensor)]
+    _refuse_other_sizes(files, decoded)
+    images = torch.stack([image.permute(1, 2, 0) for image in decoded])  # (N, H, W, 3): channels_last on disk
     labels = torch.tensor([file.label for file in files])
     cut = len(train)
     return {

@@ -83,17 +83,18 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def read_shapes10() -> Parts:
     """(train, test, classes) of the pool that every `load_data("shapes10")` cuts from, with masks."""
     look = draw_shapes10(100, seed=0).images.numpy().tobytes()  # in the key: a changed drawing is drawn anew
-    parts = []
+    parts = {}
     for part, count in SHAPES10_POOL.items():
         seed = generator(0, "shapes10", part).initial_seed()
         tensors = cached(f"shapes10-{part}", look + f"{count}/{seed}".encode(), partial(_draw, count, seed))
-        parts.append(Split(tensors["images"].permute(0, 3, 1, 2), tensors["labels"], tensors["masks"]))
-    return *parts, CLASSES
+        parts[part] = Split(tensors["images"].permute(0, 3, 1, 2), tensors["labels"], tensors["masks"])
+    return parts["train"], parts["test"], CLASSES
 
 
 def _draw(count: int, seed: int) -> dict[str, Tensor]:
     drawn = draw_shapes10(count, seed=seed)
     images = drawn.images.permute(0, 2, 3, 1).contiguous()  # (N, H, W, 3): channels_last on disk
+    assert drawn.masks is not None  # shapes10 knows where its objects are
     return {"images": images, "labels": drawn.labels, "masks": drawn.masks}
 
 

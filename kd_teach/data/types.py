@@ -15,7 +15,7 @@ class Batch(NamedTuple):
 
     images: Tensor  # (B, 3, H, W) float32, normalised, channels_last
     labels: Tensor  # (B,) int64
-    index: Tensor  # (B,) int64: the row in data.train (or in the split asked for), for memory banks
+    index: Tensor  # type: ignore[assignment]  # a tuple's own `index` is hidden. (B,) int64: the row in data.train (or in the split asked for), for memory banks
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,7 +97,8 @@ class Data:
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return tuple(self.train.images.shape[2:])
+        height, width = self.train.images.shape[2:]
+        return height, width
 
     def fingerprint(self) -> str:
         """sha256 (hex) over the images and labels of train, val and test: the exact data that a run used."""
@@ -108,8 +109,8 @@ class Data:
         digest = hashlib.sha256()
         for split in (self.train, self.val, self.test):
             digest.update(repr(tuple(split.images.shape)).encode())
-            digest.update(split.images.contiguous().numpy())
-            digest.update(split.labels.contiguous().numpy())
+            digest.update(split.images.contiguous().numpy().data)
+            digest.update(split.labels.contiguous().numpy().data)
         return digest.hexdigest()
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from kd_teach.data import Batch
@@ -34,7 +35,7 @@ class Phase:
 
     name: str
     trains: Sequence[nn.Module]
-    objective: Callable[[Features, Features, Batch], Terms]
+    objective: Callable[..., Terms]  # of (s, t, batch)
     weights: Mapping[str, Weight]
     share: float = 1.0  # of the epochs asked for, relative to the other phases
     lr_scale: float = 1.0  # times the learning rate asked for
@@ -43,6 +44,20 @@ class Phase:
     teacher_mode: Literal["eval", "train"] = "eval"  # "train": batch statistics in the teacher's BN (OFD's authors)
     after_step: Callable[[], None] = nothing  # memory banks are renewed here, after the optimiser (CRD)
 
+    def evaluate(
+        self, student: Callable[[Tensor], Features], teacher: Callable[[Tensor], Features] | None, batch: Batch
+    ) -> tuple[Features | None, Features | None, Terms]:
+        """What each network shows of the batch, as far as the phase asks for it, and the terms.
+
+        Under autocast the layers compute in its number format; the objective does not.
+        """
+        s = student(batch.images) if self.student_runs else None
+        # Not inference_mode: autograd cannot save its tensors, and most losses multiply student with teacher.
+        with torch.no_grad():
+            t = teacher(batch.images) if self.teacher_runs and teacher is not None else None
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return s, t, self.objective(s, t, batch)
+
     def weigh(self, terms: Terms, progress: float) -> Tensor:
         """The weighted sum of the terms, `progress` (0..1) of the way through the phase."""
         if missing := terms.keys() ^ self.weights.keys():
@@ -50,16 +65,25 @@ class Phase:
                 f"Phase {self.name!r} has terms {sorted(terms)} but weights {sorted(self.weights)}; "
                 f"{sorted(missing)} must be in both."
             )
-        weights = {name: w(progress) if callable(w) else w for name, w in self.weights.items()}
-        return sum(weights[name] * term for name, term in terms.items())
+        return sum((self.weight(name, progress) * term for name, term in terms.items()), start=torch.zeros(()))
+
+    def weight(self, name: str, progress: float) -> float:
+        """How much of one term is minimised, `progress` (0..1) of the way through the phase."""
+        weight = self.weights[name]
+        return weight(progress) if callable(weight) else weight
 
 
 class Run(Protocol):
     """What is trained, with a teacher or alone: all that the loop asks for."""
 
-    student: nn.Module
-    teacher: nn.Module | None
-    loss: nn.Module
+    @property
+    def student(self) -> nn.Module: ...
+
+    @property
+    def teacher(self) -> nn.Module | None: ...
+
+    @property
+    def loss(self) -> nn.Module: ...
 
     def phases(self) -> list[Phase]:
         """The legs of training, in order."""

@@ -3,9 +3,13 @@
 import copy
 import difflib
 import operator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import fx, nn
+
+if TYPE_CHECKING:  # at run time it takes longer to load than torch itself
+    from torchvision.models.feature_extraction import DualGraphModule
 
 
 def find_node(name: str, known: list[str]) -> str:
@@ -38,14 +42,14 @@ def upstream(node: fx.Node) -> list[str]:
         if current not in seen:
             seen.add(current)
             queue.extend(current.all_input_nodes)
-    used = [n.target for n in node.graph.nodes if n in seen and n.op in ("call_module", "get_attr")]
+    used = [str(n.target) for n in node.graph.nodes if n in seen and n.op in ("call_module", "get_attr")]
     return list(dict.fromkeys(used))
 
 
 def norm_of(node: fx.Node, root: nn.Module) -> str | None:
     """Path of the BN that makes a node, alone or as a term of a sum; None if there is not exactly one."""
     terms = node.all_input_nodes if node.target in (operator.add, torch.add) else [node]
-    norms = [term.target for term in terms if _is(term, nn.BatchNorm2d, root)]
+    norms = [str(term.target) for term in terms if _is(term, nn.BatchNorm2d, root)]
     return norms[0] if len(norms) == 1 else None
 
 
@@ -53,7 +57,7 @@ def norm_of(node: fx.Node, root: nn.Module) -> str | None:
 _OUT_OF_PLACE = {torch.relu_: torch.relu, "relu_": "relu", "add_": "add", "mul_": "mul"}
 
 
-def work_out_of_place(extractor: fx.GraphModule) -> None:
+def work_out_of_place(extractor: "DualGraphModule") -> None:
     """Let no node overwrite its input. Later readers of the input read the node now: they saw the change."""
     in_place = {path for path, layer in extractor.named_modules() if getattr(layer, "inplace", False)}
     for graph in (extractor.train_graph, extractor.eval_graph):
@@ -76,4 +80,4 @@ def work_out_of_place(extractor: fx.GraphModule) -> None:
 
 
 def _is(node: fx.Node, kind: type[nn.Module], root: nn.Module) -> bool:
-    return node.op == "call_module" and isinstance(root.get_submodule(node.target), kind)
+    return node.op == "call_module" and isinstance(root.get_submodule(str(node.target)), kind)

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 
 class Features(NamedTuple):
@@ -27,3 +28,25 @@ class Features(NamedTuple):
             embedding=self.embedding.detach(),
             logits=self.logits.detach(),
         )
+
+
+@torch.no_grad()
+def look(network: nn.Module, images: Tensor) -> Features:
+    """What a network shows of images (N, 3, H, W), normalised: in eval mode, without gradients, leaving no trace.
+
+    The images are brought to the network's device, where the features stay.
+
+    Raises:
+        TypeError: a network that does not answer with `Features`.
+    """
+    was_training = network.training
+    try:
+        features = network.eval()(images.to(next(network.parameters(), images).device))
+    finally:
+        network.train(was_training)
+    if not isinstance(features, Features):
+        raise TypeError(
+            f"{type(network).__name__} answers with {type(features).__name__}; expected Features. "
+            "Take a network from create_model, or wrap yours with tapped(model, stages=[...])."
+        )
+    return features

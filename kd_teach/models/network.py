@@ -51,6 +51,8 @@ class Network(nn.Module):
         width: D of the embedding.
     """
 
+    name: str  # under which `create_model` made it
+
     def __init__(
         self,
         stem: nn.Module,

@@ -13,6 +13,8 @@ Differs   A shortcut that changes the shape is a 1x1 convolution with BN; the pa
 stem is after its ReLU.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from kd_teach.models.network import Network, ReLUStage, conv1x1, conv3x3, normed, rectified
@@ -46,7 +48,7 @@ class Residual(nn.Module):
 
     def __init__(self, width_in: int, width_out: int, stride: int, body: nn.Module):
         super().__init__()
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or width_in != width_out:
             self.shortcut = nn.Sequential(*normed(conv1x1(width_in, width_out, stride=stride)))
         self.body = body
@@ -83,6 +85,8 @@ def _stem(width: int) -> nn.Sequential:
     return nn.Sequential(*rectified(conv3x3(3, width)))
 
 
-def _stage(block: type[Residual], width_in: int, width: int, *, blocks: int, stride: int) -> ReLUStage:
+def _stage(
+    block: Callable[[int, int, int], Residual], width_in: int, width: int, *, blocks: int, stride: int
+) -> ReLUStage:
     """The first block changes width and size, the others keep both."""
     return ReLUStage(block(width_in, width, stride), *(block(width, width, 1) for _ in range(blocks - 1)))

@@ -12,11 +12,15 @@ drops a statement whose result nobody takes, as in a bare `self.relu(x)` that wo
 import copy
 import operator
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from kd_teach.models._graph import find_node, input_of_last_linear, norm_of, upstream, work_out_of_place
 from kd_teach.models.features import Features
+
+if TYPE_CHECKING:
+    from torchvision.models.feature_extraction import DualGraphModule
 
 
 def tapped(
@@ -67,14 +71,15 @@ def tapped(
     for graph in (extractor.train_graph, extractor.eval_graph):
         output = graph.output_node()
         nodes = output.args[0]
-        features = Features(
-            stem=nodes[stem],
-            stages=tuple(nodes[name] for name in stages),
-            preacts=tuple(nodes[name] for name in preacts),
-            embedding=nodes[embedding] if embedding else input_of_last_linear(graph, extractor),
-            logits=nodes[logits],
+        output.args = (
+            (  # the fields of `Features`
+                nodes[stem],
+                tuple(nodes[name] for name in stages),
+                tuple(nodes[name] for name in preacts),
+                nodes[embedding] if embedding else input_of_last_linear(graph, extractor),
+                nodes[logits],
+            ),
         )
-        output.args = (tuple(features),)
     work_out_of_place(extractor)
     return Tapped(extractor)
 
@@ -82,13 +87,13 @@ def tapped(
 class Tapped(nn.Module):
     """What `tapped` makes: it gives `Features`, and answers the questions that a `Network` answers."""
 
-    def __init__(self, extractor: fx.GraphModule):
+    def __init__(self, extractor: "DualGraphModule"):
         super().__init__()
         self.extractor = extractor
-        nodes = Features(*extractor.eval_graph.output_node().args[0])
-        self._below_stage = [upstream(node) for node in nodes.stages]
-        self._below_preacts = sorted({path for node in nodes.preacts for path in upstream(node)})
-        self._norms = [norm_of(node, extractor) for node in nodes.preacts]
+        _, stages, preacts, _, _ = extractor.eval_graph.output_node().args[0]  # nodes, in the order of `Features`
+        self._below_stage = [upstream(node) for node in stages]
+        self._below_preacts = sorted({path for node in preacts for path in upstream(node)})
+        self._norms = [norm_of(node, extractor) for node in preacts]
 
     def forward(self, images: Tensor) -> Features:
         features = Features(*self.extractor(images))

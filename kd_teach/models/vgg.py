@@ -30,14 +30,14 @@ def vgg(depth: int, num_classes: int) -> Network:
     """A VGG with `depth` layers: 8, 11, 13, 16 or 19."""
     if depth not in _DEPTHS:
         raise ValueError(f"VGG comes with {', '.join(map(str, _DEPTHS))} layers, not {depth}.")
-    stem, *stages = _DEPTHS[depth]
-    layers = _layers(3, 64, stem, pool=False)
+    in_stem, *in_stages = _DEPTHS[depth]
+    layers = _layers(3, 64, in_stem, pool=False)
     stem = nn.Sequential(*(module for layer in layers for module in (*layer, nn.ReLU())))
     stages = [
-        ReLUStage(*_layers(64, 128, stages[0], pool=True)),
-        ReLUStage(*_layers(128, 256, stages[1], pool=True)),
-        ReLUStage(*_layers(256, 512, stages[2], pool=True)),
-        ReLUStage(*_layers(512, 512, stages[3], pool=False)),
+        ReLUStage(*_layers(64, 128, in_stages[0], pool=True)),
+        ReLUStage(*_layers(128, 256, in_stages[1], pool=True)),
+        ReLUStage(*_layers(256, 512, in_stages[2], pool=True)),
+        ReLUStage(*_layers(512, 512, in_stages[3], pool=False)),
     ]
     return Network(stem, stages, width=512, num_classes=num_classes)
 

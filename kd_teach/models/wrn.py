@@ -11,6 +11,9 @@ one). It is computed once, handed out, and used by the next stage. `embedding` i
 `relu(preacts[-1])`.
 """
 
+from collections.abc import Iterable
+from typing import cast
+
 from torch import Tensor, nn
 
 from kd_teach.models.features import Features
@@ -30,9 +33,9 @@ class WideBlock(nn.Module):
         same = width_in == width_out and stride == 1
         self.shortcut = None if same else conv1x1(width_in, width_out, stride=stride)
 
-    def forward(self, x: Tensor, normed: Tensor) -> Tensor:
-        """`normed` is `self.norm(x)`; it comes from outside because the network hands it out as well."""
-        active = normed.relu()
+    def forward(self, x: Tensor, normed: Tensor | None = None) -> Tensor:
+        """`normed` is `self.norm(x)`; it comes from outside where the network hands it out as well."""
+        active = (self.norm(x) if normed is None else normed).relu()
         return self.body(active) + (x if self.shortcut is None else self.shortcut(active))
 
 
@@ -47,7 +50,7 @@ class WideStage(nn.Module):
     def forward(self, x: Tensor, normed: Tensor) -> Tensor:
         x = self.first(x, normed)
         for block in self.rest:
-            x = block(x, block.norm(x))
+            x = block(x)
         return x
 
 
@@ -71,7 +74,7 @@ class WideResNet(Network):
 
     def forward(self, images: Tensor) -> Features:
         stem = x = self.stem(images)
-        normed = self.stages[0].first.norm(x)
+        normed = self._norms()[0](x)
         stages, preacts = [], []
         for stage, next_norm in zip(self.stages, self.preact_norms(), strict=True):
             x = stage(x, normed)
@@ -82,7 +85,12 @@ class WideResNet(Network):
 
     def preact_norms(self) -> tuple[nn.BatchNorm2d, ...]:
         """The BN that opens each following stage, and the final one."""
-        return (*(stage.first.norm for stage in self.stages[1:]), self.norm)
+        return self._norms()[1:]
+
+    def _norms(self) -> tuple[nn.BatchNorm2d, ...]:
+        """The BN that opens each stage, and the final one."""
+        stages = cast(Iterable[WideStage], self.stages)
+        return (*(stage.first.norm for stage in stages), self.norm)
 
     def below_preacts(self) -> list[nn.Module]:
         """The final BN makes `preacts[-1]`, so it belongs here though no stage needs it."""

@@ -9,6 +9,7 @@ with two colours of Paul Tol's "muted" scheme and grey. Curves also differ in th
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib.pyplot as plt
 from cycler import cycler
@@ -21,7 +22,7 @@ INK = "#222222"
 HIGHLIGHT = "#F0E442"  # yellow: outlines on photographs, invisible on white
 SEQUENTIAL = "viridis"  # for amounts: even in lightness, readable in grey
 
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib types every name of a setting
     "figure.facecolor": "white",
     "figure.dpi": 100,
     "figure.figsize": (8, 4),

@@ -19,7 +19,7 @@ import torch
 
 from kd_teach._support.errors import unknown
 from kd_teach._support.shipped import shipped
-from kd_teach.data import Data, Split
+from kd_teach.data import Data, noise
 from kd_teach.models import create_model
 from kd_teach.study.blocks import settings_of, variant_of, words_of
 from kd_teach.study.cells import CONTROLS
@@ -78,15 +78,6 @@ def train_teacher(paper: Paper, data: Data, **changed) -> Result:
     return train_alone(paper.teacher, data=data, out=paper.teacher_folder, resume=True, **settings)
 
 
-def synthetic(images: int = 64, classes: int = 100) -> Data:
-    """Noise in the shape of CIFAR-100: for trying what needs no meaning."""
-    random = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (images, 3, 32, 32), generator=random, dtype=torch.uint8)
-    split = Split(pixels, torch.arange(images) % classes)
-    names = tuple(f"class {k}" for k in range(classes))
-    return Data("cifar100", split, split.select(slice(0)), split, names, (0.5,) * 3, (0.25,) * 3)
-
-
 @dataclass(frozen=True)
 class Trial:
     """One method tried for a few steps."""
@@ -109,7 +100,7 @@ def dry_run(paper: Paper, *, steps: int = 1, networks: tuple[str, str] | None = 
     """
     teacher_name, student_name = networks or (paper.teacher, paper.student)
     short = paper.settings(epochs=steps, initial_epochs=steps, **changed)
-    data = synthetic(short.batch_size)  # one step an epoch
+    data = noise(short.batch_size, classes=100)  # one step an epoch
     for method in words_of(paper.grid["methods"]):
         torch.manual_seed(0)
         student, teacher = (create_model(name, data.num_classes) for name in (student_name, teacher_name))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 
-from kd_teach.training.loop import Record
+from kd_teach._support.proc import proc
 from kd_teach.training.malloc import give_back_unused
 from kd_teach.training.precision import pick_device
+from kd_teach.training.records import Record
 
 MB = 10**6
 
@@ -57,11 +58,8 @@ def peak_mb(device: torch.device) -> float | None:
     """Peak memory in MB (10^6 bytes) since the last reset; None where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MB
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.exists() else []
-    for line in lines:
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / MB
+    if highest := proc("self/status").get("VmHWM"):  # as "123456 kB"
+        return int(highest.split()[0]) * 1024 / MB
     try:
         import resource
     except ImportError:

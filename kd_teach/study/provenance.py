@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from kd_teach._support.files import write_whole
+from kd_teach._support.proc import proc
 from kd_teach.study.jobs import Outcome
-from kd_teach.study.run_cell import write_whole
 from kd_teach.training.run_folder import environment
 
 
@@ -55,7 +56,4 @@ def command(address: str | None) -> str | None:
 
 def processor() -> str:
     """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8", errors="replace").splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    return proc("cpuinfo").get("model name") or platform.processor()

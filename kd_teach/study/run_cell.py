@@ -3,13 +3,13 @@
 import functools
 import json
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
+from kd_teach._support.files import write_whole
 from kd_teach.data import Data, load_data
 from kd_teach.measures.logits import agreement, expected_calibration_error
 from kd_teach.study.cells import CONFIGURATION, Cell
@@ -92,13 +92,6 @@ def teacher_logits(teacher: str, fingerprint: str, images: tuple, where: tuple[s
     """Logits (N, K) of a teacher on the test images, computed once for many cells; `fingerprint` marks its weights."""
     data, (device, precision) = cell_data(*images), where
     return predict(load_teacher(teacher), data.test, data, Settings(device=device, precision=precision))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that nobody, and no kill, ever sees half of it."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
 
 
 def none_for_nan(value):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from kd_teach._support.files import cache_dir
 from kd_teach._support.progress import bar
-from kd_teach.data.cache import cache_dir
 from kd_teach.study.cluster import on_cluster
 from kd_teach.study.grid import Study
 from kd_teach.study.jobs import Outcome, in_processes, in_worker, jobs_of, work

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kd_teach._support.files import write_whole
 from kd_teach.methods import list_methods
 from kd_teach.study.cells import CONFIGURATION, CONTROLS, Cell
-from kd_teach.study.run_cell import COLUMNS, write_whole
+from kd_teach.study.run_cell import COLUMNS
 
 ORDER = {method: place for place, method in enumerate((*CONTROLS, *list_methods()))}
 

@@ -3,8 +3,11 @@
 Nothing on a card is typed for it: the recipe, the built loss and the table of invariances are asked.
 """
 
+import ast
 import html
-from collections.abc import Callable
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -16,25 +19,26 @@ from kd_teach.data import Data, plain_batches
 from kd_teach.methods.changes import CHANGES
 from kd_teach.methods.recipe import Phase, Recipe, Variant
 from kd_teach.models import create_model
-from kd_teach.models.features import Features
-from kd_teach.training.distiller import Distiller, dry_run
+from kd_teach.models.features import Features, look
+from kd_teach.training.distiller import Distiller, some_images
 from kd_teach.training.legality import noise_for
 
 IMAGES = 64  # of the batch whose cost is counted
 
 
 @dataclass(frozen=True)
-class Card:
+class PropertyCard:
     """The facts about one method for one pair of networks, in words; a notebook shows it as a table."""
 
     title: str
     facts: dict[str, str]
+    equation: str  # the loss as a plain function: its source
     variants: pd.DataFrame  # a row per variant: weight of the loss and of the labels, source of the weight
 
     def __str__(self) -> str:
         width = max(map(len, self.facts))
         lines = [f"{name:{width}}  {fact}" for name, fact in self.facts.items()]
-        return "\n".join([self.title, "=" * len(self.title), *lines, "", self.variants.to_string()])
+        return "\n".join([self.title, "=" * len(self.title), *lines, "", self.equation, "", self.variants.to_string()])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -42,7 +46,8 @@ class Card:
             f"<td style='text-align:left'>{html.escape(fact)}</td></tr>"
             for name, fact in self.facts.items()
         )
-        return f"<h4>{html.escape(self.title)}</h4><table>{rows}</table>{self.variants.to_html()}"
+        equation = f"<pre><code>{html.escape(self.equation)}</code></pre>"
+        return f"<h4>{html.escape(self.title)}</h4><table>{rows}</table>{equation}{self.variants.to_html()}"
 
 
 def describe(
@@ -52,7 +57,7 @@ def describe(
     teacher: str | nn.Module = "resnet20",
     variant: str | None = None,
     image_size: int = 32,
-) -> Card:
+) -> PropertyCard:
     """The property card of a method.
 
     Args:
@@ -76,31 +81,47 @@ def describe(
         "paper": recipe.paper,
         "knowledge": recipe.knowledge,
         "variant shown": run.variant,
-        "compares": taps(recipe, len(dry_run(student, data).stages)),
+        "compares": taps(recipe, len(look(student, some_images(data)).stages)),
         "also needs": ", ".join(recipe.needs) or "nothing else of the batch",
         "learns": learnt_parts(run.loss),
-        "remembers": memory(run.loss),
+        "remembers": banks(run.loss),
         "phases": ". Then ".join(phase_line(phase, run) for phase in run.phases()),
         "blind to": blind_to(recipe.variants[run.variant]),
         "cost": cost(run, data),
     }
-    return Card(recipe.title, facts, variants_table(recipe.variants))
+    return PropertyCard(recipe.title, facts, source(recipe.equation_of(run.variant)), variants_table(recipe.variants))
+
+
+def source(equation: Callable | None) -> str:
+    """The source of a plain function, without its docstring; where there is none, a line that says so."""
+    if equation is None:
+        return "Equation: none given."
+    try:
+        text = textwrap.dedent(inspect.getsource(equation)).rstrip()
+    except (OSError, TypeError):  # typed into an interpreter; not a function but a callable object
+        return f"Equation: {equation!r}, whose source cannot be read."
+    lines, [first] = text.splitlines(), ast.parse(text).body
+    if isinstance(first, ast.FunctionDef) and ast.get_docstring(first) is not None:
+        del lines[first.body[0].lineno - 1 : first.body[0].end_lineno]
+    return "\n".join(lines)
 
 
 def taps(recipe: Recipe, stages: int) -> str:
     """The fields of `Features` that the method compares, found by tapping features made of their own names."""
-    names = Features(
-        stem="stem",
-        stages=tuple(f"stages[{i}]" for i in range(stages)),
-        preacts=tuple(f"preacts[{i}]" for i in range(stages)),
-        embedding="embedding",
-        logits="logits",
+    names = Features._make(
+        [
+            "stem",
+            tuple(f"stages[{i}]" for i in range(stages)),
+            tuple(f"preacts[{i}]" for i in range(stages)),
+            "embedding",
+            "logits",
+        ]
     )
     tapped = recipe.tap(names)
     return tapped if isinstance(tapped, str) else ", ".join(tapped)
 
 
-def count(parameters) -> int:
+def count(parameters: Iterable[nn.Parameter]) -> int:
     return sum(p.numel() for p in parameters)
 
 
@@ -112,7 +133,7 @@ def learnt_parts(loss: nn.Module) -> str:
     return f"{listed} parameters" if listed else "nothing"
 
 
-def memory(loss: nn.Module) -> str:
+def banks(loss: nn.Module) -> str:
     """What the loss keeps from step to step, and in a checkpoint, besides parameters and the statistics of its BNs."""
     norms = {id(b) for m in loss.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) for b in m.buffers()}
     saved = loss.state_dict()
@@ -125,15 +146,11 @@ def phase_line(phase: Phase, run: Distiller) -> str:
     names = {id(module): f"student.{name}".rstrip(".") for name, module in run.student.named_modules()}
     names |= {id(module): f"loss.{name}".rstrip(".") for name, module in run.loss.named_modules()}
     trained = [names.get(id(m), type(m).__name__) for m in phase.trains if any(True for _ in m.parameters())]
-    weights = " + ".join(f"{at_start(weight):.3g} {term}" for term, weight in phase.weights.items())
+    weights = " + ".join(f"{phase.weight(term, 0.0):.3g} {term}" for term in phase.weights)
     teacher = f"teacher in {phase.teacher_mode} mode" if phase.teacher_runs else "no teacher"
     total = sum(other.share for other in run.phases())
     share = f"{100 * phase.share / total:.3g}% of the epochs"
     return f"{phase.name} ({share}) minimises {weights}, trains {', '.join(trained)}; {teacher}"
-
-
-def at_start(weight: float | Callable[[float], float]) -> float:
-    return weight(0.0) if callable(weight) else weight
 
 
 def blind_to(variant: Variant) -> str:
@@ -148,10 +165,10 @@ def cost(run: Distiller, data: Data) -> str:
 
     Multiply-adds are those of matrix products and convolutions; elementwise work shows in the numbers read.
     """
-    batch = next(plain_batches(data.train.select(slice(IMAGES)), data, IMAGES))
+    batch = next(plain_batches(data.train.select(slice(IMAGES)), data))
     with FlopCounterMode(display=False) as of_student:
-        s = dry_run(run.student, data, IMAGES)
-    t = dry_run(run.teacher, data, IMAGES)
+        s = look(run.student, batch.images)
+    t = look(run.teacher, batch.images)
     with torch.no_grad(), FlopCounterMode(display=False) as of_loss:
         run.distil(s, t, batch)
     read = sum(x.numel() for f in (s, t) for x in as_tuple(run.tap(f)))
@@ -166,7 +183,7 @@ def as_tuple(tap) -> tuple[Tensor, ...]:
     return (tap,) if isinstance(tap, Tensor) else tuple(tap)
 
 
-def variants_table(variants: dict[str, Variant]) -> pd.DataFrame:
+def variants_table(variants: Mapping[str, Variant]) -> pd.DataFrame:
     """A row per variant: what it weighs and where the weight comes from."""
     rows = {name: (v.weight, v.task_weight, v.source) for name, v in variants.items()}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["weight", "task weight", "source of the weight"])

@@ -4,9 +4,10 @@
 comparison: the same student with labels only. The loop treats the two alike.
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,7 +16,7 @@ from kd_teach.data import Batch, Data, plain_batches
 from kd_teach.methods import KDLoss, get_recipe
 from kd_teach.methods._tensors import in_float32
 from kd_teach.methods.recipe import Context, Phase, Recipe, Terms
-from kd_teach.models.features import Features
+from kd_teach.models.features import Features, look
 
 
 class Alone:
@@ -31,7 +32,7 @@ class Alone:
     def __init__(self, student: nn.Module, data: Data, *, label_smoothing: float = 0.0) -> None:
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing is {label_smoothing}; expected a share of at least 0 and below 1.")
-        check_classes("student", dry_run(student, data), data)
+        check_classes("student", look(student, some_images(data)), data)
         self.label_smoothing = label_smoothing
         self.student = student
         self.teacher = None
@@ -86,8 +87,10 @@ class Distiller:
         self.task_weight = chosen.task_weight if task_weight is None else task_weight
         self.with_kd, self.kd = with_kd, KDLoss(temperature=kd_temperature)
 
-        self.tap = partial(recipe.tap, **{k: options.pop(k) for k in recipe.tap_options if k in options})
-        s, t = dry_run(student, data), dry_run(teacher, data)
+        self.tap: Callable[..., Any] = partial(
+            recipe.tap, **{k: options.pop(k) for k in recipe.tap_options if k in options}
+        )
+        s, t = (look(network, some_images(data)) for network in (student, teacher))
         check_classes("student", s, data)
         check_classes("teacher", t, data)
         context = Context(student, teacher, data.train.labels, data.num_classes)
@@ -118,7 +121,7 @@ class Distiller:
     def task(self, s: Features, t: Features | None, batch: Batch) -> Terms:
         """Cross-entropy with the labels (and KD, if asked for): the later phase of AB and FSP."""
         terms = {"task": F.cross_entropy(s.logits.float(), batch.labels)}
-        return terms if self.with_kd is None else terms | {"kd": self.kd(s.logits, t.logits)}
+        return terms if self.with_kd is None or t is None else terms | {"kd": self.kd(s.logits, t.logits)}
 
     def distil_only(self, s: Features, t: Features, batch: Batch) -> Terms:
         """The method's own loss and nothing else: the first phase of FitNet, AB and FSP."""
@@ -137,20 +140,9 @@ class Distiller:
         return self.loss(*taps, **{name: getattr(batch, name) for name in self.recipe.needs})
 
 
-def dry_run(model: nn.Module, data: Data, images: int = 4) -> Features:
-    """What `model` shows of a few training images, without touching its weights, statistics or mode."""
-    was_training = model.training
-    device = next(model.parameters()).device
-    batch = next(plain_batches(data.train.select(slice(images)), data, images, device=device))
-    with torch.no_grad():
-        features = model.eval()(batch.images)
-    model.train(was_training)
-    if not isinstance(features, Features):
-        raise TypeError(
-            f"{type(model).__name__} answers with {type(features).__name__}; expected Features. "
-            "Take a network from create_model, or wrap yours with tapped(model, stages=[...])."
-        )
-    return features
+def some_images(data: Data) -> Tensor:
+    """A few training images as the networks want them: to see shapes, not contents."""
+    return next(plain_batches(data.train.select(slice(4)), data)).images
 
 
 def check_classes(role: str, features: Features, data: Data) -> None:

@@ -3,22 +3,34 @@
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import nn
 
 from kd_teach.data import Data, load_data
 from kd_teach.measures.logits import accuracy, confusion
-from kd_teach.methods.recipe import Recipe
+from kd_teach.methods.recipe import Recipe, Run
 from kd_teach.models import create_model
 from kd_teach.training.distiller import Alone, Distiller
 from kd_teach.training.evaluation import predict
 from kd_teach.training.interrupt import Interruptible
-from kd_teach.training.loop import Record, history_table, train
+from kd_teach.training.loop import train
 from kd_teach.training.precision import pick_device, pick_precision
-from kd_teach.training.run_folder import Result, claim, config_hash, environment, finish, read_run, weights_fingerprint
+from kd_teach.training.records import Record, history_table
+from kd_teach.training.run_folder import (
+    Result,
+    claim,
+    config_hash,
+    environment,
+    finish,
+    read_run,
+    weights_fingerprint,
+    write_history,
+)
 from kd_teach.training.settings import Settings, epochs_of_phases
 from kd_teach.training.teachers import load_teacher, teacher_card
 
@@ -57,11 +69,11 @@ def distill(
         A `Result`. The same seed and thread count give the same result; with `train_alone` under the same seed, student
         initialisation, batches and augmentation are the same too, so that the two can be compared as a pair.
     """
-    settings = Settings(**settings)
-    data = _data(data, samples, settings.seed)
-    student_name, student = _student(student, data, settings.seed)
+    how = Settings(**settings)
+    data = _data(data, samples, how.seed)
+    student_name, student = _student(student, data, how.seed)
     teacher_name, teacher = _teacher(teacher, data)
-    torch.manual_seed(settings.seed)  # for what the loss itself learns
+    torch.manual_seed(how.seed)  # for what the loss itself learns
     run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
     what = {
         "method": run.recipe.name,
@@ -71,7 +83,7 @@ def distill(
         "teacher_weights": weights_fingerprint(teacher),
         "model": student_name,
     }
-    return _carry_out(run, what, data, settings, out, resume, cache, on_epoch)
+    return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
 
 
 def train_alone(
@@ -91,17 +103,35 @@ def train_alone(
     `label_smoothing` is the share of every target that is spread evenly over all classes: the control that asks
     whether soft targets help when no teacher made them. Other arguments and the result are as for `distill`.
     """
-    settings = Settings(**settings)
-    data = _data(data, samples, settings.seed)
-    student_name, student = _student(student, data, settings.seed)
+    how = Settings(**settings)
+    data = _data(data, samples, how.seed)
+    student_name, student = _student(student, data, how.seed)
     run = Alone(student, data, label_smoothing=label_smoothing)
-    what = {"method": None, "model": student_name}
-    if label_smoothing:  # named only where there is some, so that plain runs are found under the hash they always had
-        what["label_smoothing"] = label_smoothing
-    return _carry_out(run, what, data, settings, out, resume, cache, on_epoch)
+    what = {"method": None, "label_smoothing": label_smoothing, "model": student_name}
+    return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
 
 
-def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
+def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
+    """Configure, claim the folder, train, finish."""
+    card = _configure(run, what, data, settings)
+    folder = Path(cache) / card["config_hash"] if cache else Path(out) if out else None
+    if folder and (finished := claim(folder, card, resume or bool(cache))):
+        return read_run(folder, finished, run.student)
+    history, complete = _train(run, data, settings, folder, on_epoch)
+    if complete:
+        return _finish(run.student, history, card, data, settings, folder)
+    if folder:
+        again = "The same once more" if cache else "The same with resume=True or --resume"
+        print(f"Stopped; the state is in {folder / 'checkpoint.pt'}. {again} goes on from there.")
+    return Result(run.student.eval(), history, math.nan, card)
+
+
+def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
+    """The card of a run that has not begun: all that decides on its outcome, a hash of that, and the machine."""
+    here = {
+        "device": pick_device(settings.device).type,
+        "precision": pick_precision(settings.precision, settings.device),
+    }
     config = what | {
         "versions": {"kd_teach": version("kd-teach"), "torch": torch.__version__},
         "num_classes": data.num_classes,
@@ -109,58 +139,50 @@ def _carry_out(run, what: dict, data: Data, settings: Settings, out, resume: boo
         "data": data.name,
         "samples": len(data.train),
         "data_fingerprint": data.fingerprint(),
-        "settings": settings.described()
-        | {
-            "device": pick_device(settings.device).type,
-            "precision": pick_precision(settings.precision, settings.device),
-        },
+        "settings": asdict(settings) | here,
     }
-    card = config | {
+    return config | {
         "config_hash": config_hash(config),
         "val_samples": len(data.val),
         "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
         "environment": environment(),
     }
-    if cache:
-        out, resume = Path(cache) / card["config_hash"], True
-    folder = Path(out) if out else None
-    if folder and (finished := claim(folder, card, resume)):
-        return read_run(folder, finished, run.student)
-    checkpoint = folder / "checkpoint.pt" if folder else None
 
+
+def _train(run: Run, data: Data, settings: Settings, folder: Path | None, on_epoch) -> tuple[pd.DataFrame, bool]:
+    """The history, and whether all epochs were trained to their end; with a folder, both are kept as they come."""
     torch.manual_seed(settings.seed)
     records = []
     with Interruptible() as between_epochs:  # within an epoch, train itself listens for Ctrl-C
-        for record in train(run, data, settings, checkpoint=checkpoint):
+        for record in train(run, data, settings, checkpoint=folder / "checkpoint.pt" if folder else None):
             records.append(record)
             if on_epoch:
                 on_epoch(record)
             if between_epochs.asked or not record.complete:
                 break
-    # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
-    finished = sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
     history = history_table(records)
     if folder:
-        history.to_csv(folder / "history.csv", index=False)
-    if not finished:
-        if folder:
-            again = "The same once more" if cache else "The same with resume=True or --resume"
-            print(f"Stopped; the state is in {checkpoint}. {again} goes on from there.")
-        return Result(run.student.eval(), history, math.nan, card)
+        write_history(folder, history)
+    # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
+    return history, sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
 
-    logits = predict(run.student, data.test, data, settings)
-    card |= {
+
+def _finish(
+    student: nn.Module, history: pd.DataFrame, card: dict, data: Data, settings: Settings, folder: Path | None
+) -> Result:
+    """The outcome on the test images, and where there is a folder, all files of a finished run."""
+    logits = predict(student, data.test, data, settings)
+    card = card | {
         "test_accuracy": accuracy(logits, data.test.labels),
         "val_accuracy": history["val_accuracy"].iloc[-1],
         "confusion": confusion(logits, data.test.labels, data.num_classes).tolist(),
         "classes": list(data.classes),
-        "parameters": sum(p.numel() for p in run.student.parameters()),
+        "parameters": sum(p.numel() for p in student.parameters()),
         "seconds": round(history["seconds"].sum(), 1),
     }
     if folder:
-        finish(folder, run.student, history, card)
-        checkpoint.unlink(missing_ok=True)
-    return Result(run.student, history, card["test_accuracy"], card)
+        finish(folder, student, history, card)
+    return Result(student, history, card["test_accuracy"], card)
 
 
 def _data(data, samples: int | None, seed: int) -> Data:

@@ -5,7 +5,7 @@ drawn meanwhile are given back. So it may be called between two epochs of a run.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ def gradient_norms(
         rows = {}
         for name, term in terms.items():
             norm = _flat(_gradients(term, of_student or trained)).norm().item()
-            weight = leg.weights[name](progress) if callable(leg.weights[name]) else leg.weights[name]
+            weight = leg.weight(name, progress)
             rows[name] = {"value": term.item(), "norm": norm, "weight": weight, "weighted": weight * norm}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("term")
 
@@ -86,7 +86,7 @@ def layer_gradients(run: Distiller, batch: Batch) -> Pull:
             name: {"task": a.norm().item(), "distil": b.norm().item(), "cosine": _cosine(a, b)}
             for name, a, b in zip(at, task, distil, strict=True)
         }
-    return Pull(leg.weights["distil"], pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer"))
+    return Pull(leg.weight("distil", 0.0), pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer"))
 
 
 def compare_gradients(student: nn.Module, teacher: nn.Module, data: Data, batch: Batch) -> dict[str, Pull]:
@@ -112,17 +112,15 @@ def _one_step(
             raise unknown("phase", phase, phases)
         leg = next(iter(phases.values())) if phase is None else phases[phase]
         set_moving(leg, copied)
-        s = copied.student(batch.images) if leg.student_runs else None
-        with torch.no_grad():
-            t = copied.teacher(batch.images) if leg.teacher_runs else None
-        yield copied, leg, s, leg.objective(s, t, batch)
+        s, _, terms = leg.evaluate(copied.student, copied.teacher, batch)
+        yield copied, leg, s, terms
 
 
 def _devices(batch: Batch) -> list[torch.device]:
     return [batch.images.device] if batch.images.device.type == "cuda" else []
 
 
-def _gradients(term: Tensor, at: list[Tensor]) -> list[Tensor]:
+def _gradients(term: Tensor, at: Sequence[Tensor]) -> list[Tensor]:
     """Of a scalar with respect to several tensors; zeros where it does not depend on one."""
     if not term.requires_grad:
         return [torch.zeros_like(x) for x in at]

@@ -4,10 +4,11 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kd_teach.data import Data, Split, plain_batches
+from kd_teach.data import Data, noise, plain_batches
 from kd_teach.methods import get_recipe, list_methods
 from kd_teach.models import create_model
-from kd_teach.training.distiller import Distiller, dry_run
+from kd_teach.models.features import look
+from kd_teach.training.distiller import Distiller
 
 
 def legality(student: str | nn.Module, teacher: str | nn.Module, *, image_size: int = 32) -> pd.DataFrame:
@@ -34,14 +35,12 @@ def legality(student: str | nn.Module, teacher: str | nn.Module, *, image_size: 
 
 def refusal(method: str, variant: str, student: nn.Module, teacher: nn.Module, data: Data) -> str:
     """Why the method refuses this pair, in one line; empty if all that its phases minimise could be computed."""
-    images = 8
     modes = [(network, network.training) for network in (student, teacher)]
     try:
         run = Distiller(method, student=student.eval(), teacher=teacher.eval(), data=data, variant=variant)
-        batch = next(plain_batches(data.train.select(slice(images)), data, images))
-        s, t = dry_run(student, data, images), dry_run(teacher, data, images)
+        batch = next(plain_batches(data.train.select(slice(8)), data))
         for phase in run.phases():
-            phase.objective(s if phase.student_runs else None, t if phase.teacher_runs else None, batch)
+            phase.evaluate(student, teacher, batch)
     except ValueError as error:
         return " ".join(str(error).split())
     finally:
@@ -52,15 +51,5 @@ def refusal(method: str, variant: str, student: nn.Module, teacher: nn.Module, d
 
 def noise_for(student: nn.Module, image_size: int = 32) -> Data:
     """Noise with as many classes as the student has outputs: enough to build any loss for the real shapes."""
-    random = torch.Generator().manual_seed(0)
-
-    def split(count: int, classes: int) -> Split:
-        pixels = torch.randint(0, 256, (count, 3, image_size, image_size), generator=random, dtype=torch.uint8)
-        return Split(pixels, torch.arange(count) % classes)
-
-    def data(count: int, classes: int) -> Data:
-        noise = split(count, classes)
-        return Data("noise", noise, noise, noise, tuple(map(str, range(classes))), (0.5,) * 3, (0.25,) * 3)
-
-    outputs = dry_run(student, data(1, 1), 1).logits.shape[1]
-    return data(max(64, 2 * outputs), outputs)
+    outputs = look(student, torch.zeros(1, 3, image_size, image_size)).logits.shape[1]
+    return noise(max(64, 2 * outputs), outputs, size=image_size)

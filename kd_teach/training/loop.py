@@ -7,24 +7,25 @@ anywhere goes on from its checkpoint to the very same weights.
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import NotFiniteError
 from kd_teach._support.progress import bar
 from kd_teach.data import Batch, Data, batches_per_epoch, training_batches
-from kd_teach.methods.recipe import Phase
+from kd_teach.methods.recipe import Phase, Run
+from kd_teach.models.features import Features
 from kd_teach.models.folding import folded
 from kd_teach.training.checkpoint import load_checkpoint, save_checkpoint
 from kd_teach.training.evaluation import split_accuracy
 from kd_teach.training.interrupt import Interruptible
 from kd_teach.training.malloc import keep_freed_memory
 from kd_teach.training.precision import autocast, pick_device, pick_precision
+from kd_teach.training.records import Record, State
 from kd_teach.training.settings import Settings, epochs_of_phases, make_optimizer, rate_share
 
 CHECK_EVERY = 25  # steps between looks at the losses: each look waits for the device
@@ -34,39 +35,7 @@ CAUSES = (
 )
 
 
-@dataclass(frozen=True)
-class Record:
-    """One epoch: unweighted means of the named terms, their weighted sum, and accuracy on the validation split."""
-
-    phase: str
-    epoch: int  # counted from 1 within the phase
-    seconds: float
-    lr: float  # at the epoch's last step
-    terms: dict[str, float]
-    loss: float
-    val_accuracy: float  # share of images, NaN without a validation split
-    complete: bool = True  # False: interrupted in the middle of this epoch
-
-    def row(self) -> dict:
-        """The record as one flat row of a history table."""
-        return {
-            "phase": self.phase,
-            "epoch": self.epoch,
-            "seconds": self.seconds,
-            "lr": self.lr,
-            **self.terms,
-            "loss": self.loss,
-            "val_accuracy": self.val_accuracy,
-        }
-
-
-def history_table(records: Sequence[Record]) -> pd.DataFrame:
-    """Records as a table: phase, epoch, seconds, lr, a column per term, loss, val_accuracy."""
-    table = pd.DataFrame([record.row() for record in records])
-    return table[[c for c in table if c not in ("loss", "val_accuracy")] + ["loss", "val_accuracy"]]
-
-
-def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None) -> Iterator[Record]:
+def train(run: Run, data: Data, settings: Settings, *, checkpoint: Path | None = None) -> Iterator[Record]:
     """Train what `run` (a `Distiller` or `Alone`) declares; yield a `Record` after every epoch.
 
     Args:
@@ -83,6 +52,28 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
         FloatingPointError: a term is no longer finite; the message names term, step and usual causes.
         ValueError: fewer epochs than phases, or a checkpoint of another run.
     """
+    to_device(run, settings)
+    student = torch.compile(run.student) if settings.compile else run.student
+    phases = run.phases()
+    shares = epochs_of_phases(phases, settings)
+    steps = batches_per_epoch(data, settings.batch_size)
+    state = load_checkpoint(checkpoint, run, settings) if checkpoint and checkpoint.exists() else State()
+    yield from state.records
+    for phase, epochs in list(zip(phases, shares, strict=True))[state.phase :]:
+        teacher: Callable[[Tensor], Features] | None = (
+            run.teacher if phase.teacher_mode == "train" else folded(run.teacher)
+        )
+        if settings.compile and teacher is not None:
+            teacher = torch.compile(teacher)
+        leg = Leg(run, data, settings, phase, epochs, steps, student, teacher, make_optimizer(phase, settings))
+        if not (yield from train_phase(leg, state, checkpoint)):
+            return
+    for module in (run.student, run.loss):
+        module.eval().requires_grad_(True)
+
+
+def to_device(run: Run, settings: Settings) -> None:
+    """Bring all modules where they are trained, in the memory format that is fastest there."""
     device = pick_device(settings.device)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high" if settings.tf32 else "highest")
@@ -90,116 +81,124 @@ def train(run, data: Data, settings: Settings, *, checkpoint: Path | None = None
     if device.type == "cpu":
         keep_freed_memory()
     for module in modules_of(run):
-        module.to(device, memory_format=torch.channels_last)
-    forward = torch.compile if settings.compile else (lambda module: module)
-    student = forward(run.student)
-    phases = run.phases()
-    shares = epochs_of_phases(phases, settings)
-    steps = batches_per_epoch(data, settings.batch_size)
+        module.to(device).to(memory_format=torch.channels_last)
 
-    state = load_checkpoint(checkpoint, run, settings) if checkpoint and checkpoint.exists() else None
-    records = [Record(**row) for row in state["records"]] if state else []
-    yield from records
-    for number, (phase, epochs) in enumerate(zip(phases, shares, strict=True)):
-        if state and number < state["phase"]:
-            continue
-        optimizer = make_optimizer(phase, settings)
-        teacher = run.teacher if phase.teacher_mode == "train" else folded(run.teacher)
-        networks = student, teacher and forward(teacher)
-        first_epoch, step, log = 0, 0, {}
-        if state:
-            first_epoch, step, log = state["epoch"], state["step"], state["log"]
-            optimizer.load_state_dict(state["optimizer"])
-            torch.set_rng_state(state["rng"])
-            state = None
-        for epoch in range(first_epoch, epochs):
-            set_moving(phase, run)  # every epoch: the reader may have switched modes between two of them
-            batches = training_batches(
-                data,
-                settings.batch_size,
-                seed=settings.seed,
-                epoch=1000 * number + epoch,
-                augment=settings.augment,
-                start=step,
-                device=device,
-            )
-            with (
-                Interruptible() as ctrl_c,
-                bar(
-                    batches, total=steps, initial=step, desc=f"{phase.name} {epoch + 1}/{epochs}", leave=False
-                ) as shown,
-            ):
-                started = time.perf_counter()
-                for batch in shown:
-                    progress = (epoch + step / steps) / epochs
-                    try:
-                        terms = take_step(phase, networks, optimizer, batch, progress, epochs, settings)
-                    except NotFiniteError as error:
-                        check_finite(log, step, phase, epoch)  # an earlier step's term may have broken first
-                        raise NotFiniteError(
-                            f"A loss of phase {phase.name!r} ({', '.join(phase.weights)}) met NaN at step {step + 1} "
-                            f"of epoch {epoch + 1}. {error} {CAUSES}"
-                        ) from None
-                    for name, value in terms.items():
-                        log.setdefault(name, torch.full((steps,), math.nan, device=device))[step] = value
-                    step += 1
-                    if step % CHECK_EVERY == 0 or step == steps:
-                        check_finite(log, step, phase, epoch)
-                    if ctrl_c.asked:
-                        break
-                seconds = time.perf_counter() - started
-                complete = step == steps
-                means = {name: values[:step].mean().item() for name, values in log.items()}
-                record = Record(
-                    phase=phase.name,
-                    epoch=epoch + 1,
-                    seconds=seconds,
-                    lr=optimizer.param_groups[0]["lr"],
-                    loss=means.pop("loss"),
-                    terms=means,
-                    val_accuracy=split_accuracy(run.student, data.val, data, settings) if complete else math.nan,
-                    complete=complete,
-                )
-            if complete:
-                records.append(record)
-                step, log = 0, {}
-            if checkpoint:
-                position = (number, epoch + int(complete), step)
-                save_checkpoint(checkpoint, run, settings, optimizer, position, log, records)
-            yield record
+
+@dataclass(frozen=True)
+class Leg:
+    """A phase under way: what does not change from its first step to its last."""
+
+    run: Run
+    data: Data
+    settings: Settings
+    phase: Phase
+    epochs: int
+    steps: int  # per epoch
+    student: Callable[[Tensor], Features]  # those of the run as they are called: compiled, the teacher folded
+    teacher: Callable[[Tensor], Features] | None
+    optimizer: torch.optim.Optimizer
+
+
+def train_phase(leg: Leg, state: State, checkpoint: Path | None) -> Generator[Record, None, bool]:
+    """The epochs of a phase that are left; whether it came to its end (Ctrl-C did not)."""
+    if state.optimizer is not None and state.rng is not None:  # in the first phase after a checkpoint
+        leg.optimizer.load_state_dict(state.optimizer)
+        torch.set_rng_state(state.rng)
+        state.optimizer = state.rng = None
+    while state.epoch < leg.epochs:
+        with Interruptible() as ctrl_c:
+            record = train_epoch(leg, state, ctrl_c)
+        if checkpoint:
+            save_checkpoint(checkpoint, leg.run, leg.settings, leg.optimizer, state)
+        yield record
+        if ctrl_c.asked:
+            return False
+    state.phase, state.epoch = state.phase + 1, 0
+    return True
+
+
+def train_epoch(leg: Leg, state: State, ctrl_c: Interruptible) -> Record:
+    """The steps of an epoch that are left, and its record; Ctrl-C cuts it short after a step."""
+    set_moving(leg.phase, leg.run)  # every epoch: the reader may have switched modes between two of them
+    batches = training_batches(
+        leg.data,
+        leg.settings.batch_size,
+        seed=leg.settings.seed,
+        epoch=1000 * state.phase + state.epoch,
+        augment=leg.settings.augment,
+        start=state.step,
+        device=pick_device(leg.settings.device),
+    )
+    title = f"{leg.phase.name} {state.epoch + 1}/{leg.epochs}"
+    with bar(batches, total=leg.steps, initial=state.step, desc=title, leave=False) as shown:
+        started = time.perf_counter()
+        for batch in shown:
+            train_step(leg, state, batch)
             if ctrl_c.asked:
-                return
-    for module in (run.student, run.loss):
-        module.eval().requires_grad_(True)
+                break
+        seconds = time.perf_counter() - started
+    return close_epoch(leg, state, seconds)
 
 
-def take_step(
-    phase: Phase, networks, optimizer, batch: Batch, progress: float, epochs: int, settings: Settings
-) -> dict[str, Tensor]:
+def close_epoch(leg: Leg, state: State, seconds: float) -> Record:
+    """The record of the epoch; if it is complete, the state moves on to the next one."""
+    complete = state.step == leg.steps
+    means = {name: values[: state.step].mean().item() for name, values in state.log.items()}
+    record = Record(
+        phase=leg.phase.name,
+        epoch=state.epoch + 1,
+        seconds=seconds,
+        lr=leg.optimizer.param_groups[0]["lr"],
+        loss=means.pop("loss"),
+        terms=means,
+        val_accuracy=split_accuracy(leg.run.student, leg.data.val, leg.data, leg.settings) if complete else math.nan,
+        complete=complete,
+    )
+    if complete:
+        state.records.append(record)
+        state.epoch, state.step, state.log = state.epoch + 1, 0, {}
+    return record
+
+
+def train_step(leg: Leg, state: State, batch: Batch) -> None:
+    """One step, its losses noted in the log; now and then a look whether all of them are still finite."""
+    progress = (state.epoch + state.step / leg.steps) / leg.epochs
+    try:
+        terms = take_step(leg, batch, progress)
+    except NotFiniteError as error:
+        check_finite(state, leg.phase)  # an earlier step's term may have broken first
+        raise NotFiniteError(
+            f"A loss of phase {leg.phase.name!r} ({', '.join(leg.phase.weights)}) met NaN at step {state.step + 1} "
+            f"of epoch {state.epoch + 1}. {error} {CAUSES}"
+        ) from None
+    for name, value in terms.items():
+        state.log.setdefault(name, torch.full((leg.steps,), math.nan, device=value.device))[state.step] = value
+    state.step += 1
+    if state.step % CHECK_EVERY == 0 or state.step == leg.steps:
+        check_finite(state, leg.phase)
+
+
+def take_step(leg: Leg, batch: Batch, progress: float) -> dict[str, Tensor]:
     """One forward pass of both networks, one backward pass, one step of the optimiser; the terms and their sum."""
-    for group in optimizer.param_groups:
-        group["lr"] = settings.lr * phase.lr_scale * rate_share(progress, epochs, settings)
-    student, teacher = networks
+    phase, settings = leg.phase, leg.settings
+    for group in leg.optimizer.param_groups:
+        group["lr"] = settings.lr * phase.lr_scale * rate_share(progress, leg.epochs, settings)
     with autocast(batch.images.device, pick_precision(settings.precision, settings.device)):
-        s = student(batch.images) if phase.student_runs else None
-        # Not inference_mode: autograd cannot save its tensors, and most losses multiply student with teacher.
-        with torch.no_grad():
-            t = teacher(batch.images) if phase.teacher_runs else None
-    terms = phase.objective(s, t, batch)
+        _, _, terms = phase.evaluate(leg.student, leg.teacher, batch)
     loss = phase.weigh(terms, progress)
-    optimizer.zero_grad()
+    leg.optimizer.zero_grad()
     loss.backward()
-    optimizer.step()
+    leg.optimizer.step()
     phase.after_step()
     return {name: value.detach() for name, value in [*terms.items(), ("loss", loss)]}
 
 
-def modules_of(run) -> list[nn.Module]:
+def modules_of(run: Run) -> list[nn.Module]:
     """Student, teacher if there is one, and the loss."""
     return [module for module in (run.student, run.teacher, run.loss) if module is not None]
 
 
-def set_moving(phase: Phase, run) -> None:
+def set_moving(phase: Phase, run: Run) -> None:
     """Freeze everything, then thaw what the phase trains; what is frozen is in eval mode."""
     for module in modules_of(run):
         module.eval().requires_grad_(False)
@@ -209,14 +208,14 @@ def set_moving(phase: Phase, run) -> None:
         module.train().requires_grad_(True)
 
 
-def check_finite(log: dict[str, Tensor], step: int, phase: Phase, epoch: int) -> None:
-    """Stop with an error that helps when one of the losses so far is NaN or infinite."""
-    finite = {name: values[:step].isfinite() for name, values in log.items()}
+def check_finite(state: State, phase: Phase) -> None:
+    """Stop with an error that helps when one of the losses of this epoch so far is NaN or infinite."""
+    finite = {name: values[: state.step].isfinite() for name, values in state.log.items()}
     broken = {name: int(good.int().argmin()) for name, good in finite.items() if not good.all()}
     if broken:
-        name = min(broken, key=broken.get)  # the first to break; later ones may only be its victims
+        name = min(broken, key=lambda name: broken[name])  # the first to break; later ones may only be its victims
         step = broken[name]
         raise FloatingPointError(
-            f"The term {name!r} became {log[name][step].item()} at step {step + 1} of epoch {epoch + 1}, phase "
-            f"{phase.name!r}. {CAUSES}"
+            f"The term {name!r} became {state.log[name][step].item()} at step {step + 1} of epoch {state.epoch + 1}, "
+            f"phase {phase.name!r}. {CAUSES}"
         )

@@ -1,9 +1,10 @@
 """Where to compute, and in which number format: the fastest that the machine really has, unless told otherwise."""
 
 import functools
-from pathlib import Path
 
 import torch
+
+from kd_teach._support.proc import proc
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -36,8 +37,8 @@ def pick_precision(precision: str = "auto", device: str = "auto") -> str:
             raise ValueError(f"Unknown precision {precision!r}; expected auto, {' or '.join(PRECISIONS)}.")
         return precision
     kind = pick_device(device).type
-    has = {"cuda": cuda_has_bfloat16, "cpu": cpu_has_bfloat16}.get(kind, lambda: False)
-    return "bfloat16" if has() else "float32"
+    has_bfloat16 = (kind == "cuda" and cuda_has_bfloat16()) or (kind == "cpu" and cpu_has_bfloat16())
+    return "bfloat16" if has_bfloat16 else "float32"
 
 
 def cuda_has_bfloat16() -> bool:
@@ -51,10 +52,10 @@ def cpu_has_bfloat16() -> bool:
 
     PyTorch emulates bfloat16 elsewhere: on an AVX2 laptop that is about eight times slower than float32.
     """
-    flags = Path("/proc/cpuinfo")
-    if flags.exists():
-        return bool({"avx512_bf16", "amx_bf16"} & set(flags.read_text().split()))
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    if flags := proc("cpuinfo").get("flags"):
+        return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags.split())
+    private = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name)() for name in private if hasattr(torch.cpu, name))
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -10,8 +10,8 @@ checkpoint.pt         only while the run is unfinished
 import hashlib
 import json
 import math
-import os
 import platform
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +19,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 import kd_teach.plots as plots
 from kd_teach._support.errors import DamagedFileError
+from kd_teach._support.files import write_whole
 from kd_teach.models import create_model, list_models
 
 
@@ -44,7 +45,7 @@ class Result(NamedTuple):
 def load_run(folder: str | Path) -> Result:
     """The result of a finished run, from its folder."""
     folder = finished_folder(folder)
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card = read_card(folder)
     return read_run(folder, card, rebuilt(card))
 
 
@@ -69,6 +70,11 @@ def rebuilt(card: dict) -> nn.Module:
     return create_model(card["model"], num_classes=card["num_classes"])
 
 
+def read_card(folder: Path) -> dict:
+    """What card.json of a run folder holds."""
+    return json.loads((folder / "card.json").read_text(encoding="utf-8"))
+
+
 def read_weights(folder: Path) -> dict[str, torch.Tensor]:
     """What weights.safetensors of a run folder holds; DamagedFileError if it cannot be read."""
     try:
@@ -88,9 +94,8 @@ def read_run(folder: Path, card: dict, student: nn.Module) -> Result:
 
 def claim(folder: Path, card: dict, resume: bool) -> dict | None:
     """Make the folder this run's; the card of the run if it stands there finished, None if it is to be trained."""
-    folder.mkdir(parents=True, exist_ok=True)
     if (folder / "card.json").exists():
-        before = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        before = read_card(folder)
         if not resume:
             raise FileExistsError(
                 f"{folder} holds a run; go on with it (--resume), delete it, or choose another folder."
@@ -109,24 +114,26 @@ def claim(folder: Path, card: dict, resume: bool) -> dict | None:
     return None
 
 
+def write_history(folder: Path, history: pd.DataFrame) -> None:
+    """Write history.csv, of a finished run or of one that may go on."""
+    write_whole(folder / "history.csv", history.to_csv(index=False))
+
+
 def finish(folder: Path, student: nn.Module, history: pd.DataFrame, card: dict) -> None:
-    """Write weights, history and curves, and last the card with the outcome: with it the run counts as finished."""
-    save_file(
-        {name: tensor.contiguous() for name, tensor in student.state_dict().items()}, folder / "weights.safetensors"
-    )
-    history.to_csv(folder / "history.csv", index=False)
+    """Write weights and curves, and last the card with the outcome: with it the run counts as finished."""
+    weights = {name: tensor.contiguous() for name, tensor in student.state_dict().items()}
+    write_whole(folder / "weights.safetensors", save(weights))
     with plt.rc_context(plots.STYLE):
         figure = plots.training_report(history, name=card["model"])
-        figure.savefig(folder / "curves.png")
+        write_whole(folder / "curves.png", partial(figure.savefig, format="png"))
     plt.close(figure)
     write_card(folder, card)
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
 def write_card(folder: Path, card: dict) -> None:
-    """Write card.json in one step: a cut leaves the old one or the new one, never half of it."""
-    unfinished = folder / f"card.json.{os.getpid()}"
-    unfinished.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    os.replace(unfinished, folder / "card.json")
+    """Write card.json."""
+    write_whole(folder / "card.json", json.dumps(card, indent=1) + "\n")
 
 
 def environment() -> dict:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 
 import torch
 
@@ -48,11 +48,6 @@ class Settings:
             raise ValueError(f"steps are {self.steps}; expected positive numbers of epochs in rising order.")
         if self.initial_epochs < 0:
             raise ValueError(f"initial_epochs is {self.initial_epochs}; expected 0 (shared out) or more.")
-
-    def described(self) -> dict:
-        """All fields; the last four only where they are not the default, so that older runs keep their hashes."""
-        late = {f.name: f.default for f in fields(self)[-4:]}
-        return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
 
 
 def epochs_of_phases(phases: Sequence[Phase], settings: Settings) -> list[int]:

@@ -1,13 +1,12 @@
 """Trained teachers: those that ship with the package, and your own runs."""
 
-import json
 from pathlib import Path
 
 from torch import nn
 
 from kd_teach._support.errors import unknown
 from kd_teach._support.shipped import shipped
-from kd_teach.training.run_folder import finished_folder, read_weights, rebuilt
+from kd_teach.training.run_folder import finished_folder, read_card, read_weights, rebuilt
 
 
 def list_teachers() -> list[str]:
@@ -22,7 +21,7 @@ def teacher_card(name: str | Path) -> dict:
     Args:
         name: a name from `list_teachers()`, or the folder of a finished run.
     """
-    return json.loads((_folder(name) / "card.json").read_text(encoding="utf-8"))
+    return read_card(_folder(name))
 
 
 def load_teacher(name: str | Path) -> nn.Module:

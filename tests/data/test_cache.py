@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from kd_teach.data.cache import cache_dir, cached
+from kd_teach.data.cache import cached
 
 
 def test_made_once_for_each_key(own_cache):
@@ -32,18 +30,3 @@ def test_a_folder_that_cannot_be_written_gives_a_warning(tmp_path, monkeypatch):
     monkeypatch.setenv("KD_TEACH_CACHE", str(tmp_path / "file"))
     with pytest.warns(UserWarning, match="Could not keep things .* set KD_TEACH_CACHE"):
         assert cached("things", b"a", lambda: {"numbers": torch.arange(3)})["numbers"].tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("platform", "variable", "end"),
-    [
-        ("linux", "XDG_CACHE_HOME", "kd_teach"),
-        ("win32", "LOCALAPPDATA", "kd_teach"),
-        ("darwin", "HOME", "Library/Caches/kd_teach"),
-    ],
-)
-def test_the_platform_decides_where(platform, variable, end, tmp_path, monkeypatch):
-    monkeypatch.delenv("KD_TEACH_CACHE")
-    monkeypatch.setenv(variable, str(tmp_path))
-    monkeypatch.setattr("sys.platform", platform)
-    assert cache_dir() == tmp_path / Path(end)

@@ -14,7 +14,7 @@ from kd_teach.study import COLUMNS, Cell, carry_out
 from kd_teach.study.peak_memory import PeakMemory
 from kd_teach.study.run_cell import cell_data
 from kd_teach.training.budgets import chosen_weights, lesson_weight
-from kd_teach.training.loop import Record
+from kd_teach.training.records import Record
 from tests.helpers import tiny_data
 from tests.study.tiny import grid
 
@@ -95,10 +95,10 @@ def test_a_notebook_finds_the_runs_of_a_study(tmp_path, monkeypatch):
     assert [run.card["config_hash"] for run in found] == [row["config_hash"] for row in rows]
 
 
-def test_plain_runs_keep_their_hash_and_smoothed_ones_have_their_own():
+def test_smoothed_runs_have_a_hash_of_their_own():
     how = {"data": tiny_data(), "epochs": 1, "batch_size": 8, "device": "cpu"}
     plain, smoothed = train_alone("resnet8", **how), train_alone("resnet8", label_smoothing=0.1, **how)
-    assert "label_smoothing" not in plain.card and smoothed.card["label_smoothing"] == 0.1
+    assert (plain.card["label_smoothing"], smoothed.card["label_smoothing"]) == (0.0, 0.1)
     assert plain.card["config_hash"] != smoothed.card["config_hash"]
     assert smoothed.history["task"].iloc[0] != plain.history["task"].iloc[0]
 

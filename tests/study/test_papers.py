@@ -9,6 +9,7 @@ import torch
 
 from kd_teach import get_recipe, list_methods, load_teacher
 from kd_teach.course import TAUGHT
+from kd_teach.data import noise
 from kd_teach.study import blocks, estimates, load_study
 from kd_teach.study.estimates import estimate, flops
 from kd_teach.study.papers import (
@@ -19,10 +20,9 @@ from kd_teach.study.papers import (
     list_papers,
     load_paper,
     published,
-    synthetic,
     train_teacher,
 )
-from kd_teach.training.loop import Record
+from kd_teach.training.records import Record
 from tests.study.test_analysis import runs, table
 
 PAIRS = ["resnet32x4-resnet8x4", "resnet56-resnet20", "wrn_40_2-wrn_16_2"]
@@ -138,7 +138,7 @@ def test_the_teacher_is_trained_once_and_serves(tmp_path):
     paper = load_paper("resnet56-resnet20")
     grid = paper.grid | {"pairs": [[str(tmp_path / "teachers" / "resnet8"), "resnet8"]]}
     small = replace(paper, grid=grid)
-    data = synthetic()
+    data = noise(classes=100)
     first = train_teacher(small, data, epochs=1, device="cpu")
     assert first.card["settings"]["steps"] == (150, 180, 210) and first.card["model"] == "resnet8"
     again = train_teacher(small, data, epochs=1, device="cpu")

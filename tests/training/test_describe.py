@@ -1,5 +1,7 @@
 """Property cards: built from the recipe, the loss and the table of invariances."""
 
+from dataclasses import replace
+
 import pytest
 
 from kd_teach import create_model, describe, get_recipe, list_methods
@@ -75,3 +77,26 @@ def test_names_the_phases_and_what_they_train():
     assert "initialise (25% of the epochs)" in phases and "task (75% of the epochs)" in phases
     assert "student.stages.2" in phases and "student.classifier" not in phases
     assert phases.endswith("no teacher")
+
+
+def halves(s, t):
+    """What goes into the loss.
+
+    Not a part of the equation.
+    """
+    # L = s - t where s < t
+    return s - t
+
+
+def test_shows_the_equation_without_its_docstring():
+    shown = describe(replace(get_recipe("kd"), equation=halves), image_size=16)
+    assert shown.equation == "def halves(s, t):\n    # L = s - t where s < t\n    return s - t"
+    assert shown.equation in str(shown)
+    assert "<pre><code>def halves(s, t):\n    # L = s - t where s &lt; t\n" in shown._repr_html_()
+
+
+def test_recipes_without_an_equation_that_can_be_read():
+    nobody = replace(get_recipe("kd"), equation=None)
+    assert describe(nobody, image_size=16).equation == "Equation: none given."
+    typed = replace(nobody, equation=eval("lambda s, t: s - t"))
+    assert "whose source cannot be read" in describe(typed, image_size=16).equation

@@ -32,7 +32,7 @@ def test_terms_and_their_weights():
     assert run.task_and_distil(*features(run)).keys() == run.weights.keys()
 
 
-def test_a_dry_run_leaves_no_trace():
+def test_binding_leaves_no_trace():
     nets = networks()
     before = {name: networks()[name] for name in nets}
     nets["student"].train()
@@ -85,13 +85,13 @@ def test_losses_of_ones_own_compute_in_float32_too(tap):
 
     class Watched(Scaled):
         def forward(self, e_s, e_t, *, index):
-            seen.append((e_s.dtype, e_t.dtype))
+            seen.append((e_s.dtype, e_t.dtype, (e_s @ e_t.T).dtype))  # a product: what autocast would narrow
             return super().forward(e_s, e_t, index=index)
 
     recipe = own_recipe(tap=tap, build=lambda e_s, e_t, context, *, variant: Watched())
     run = Distiller(recipe, data=DATA, **networks())
     list(train(run, DATA, Settings(epochs=1, batch_size=8, device="cpu", precision="bfloat16")))
-    assert set(seen) == {(torch.float32, torch.float32)}
+    assert set(seen) == {(torch.float32,) * 3}
     batch = next(plain_batches(DATA.train, DATA, 8))
     with autocast(batch.images.device, "bfloat16"):
         s = run.student(batch.images)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kd_teach import Alone, Distiller, Phase, Settings, create_model, train
 from kd_teach._support.errors import NotFiniteError
-from kd_teach.training.loop import history_table
+from kd_teach.training.records import history_table
 from kd_teach.training.settings import make_optimizer, schedule, share_epochs
 from tests.helpers import same_weights, tiny_data
 
