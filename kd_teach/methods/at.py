@@ -15,7 +15,7 @@ Differs   The authors' code, and RepDistiller after it ("repdistiller" here), ta
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -24,15 +24,60 @@ from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
 from kd_teach.data import Batch
-from kd_teach.methods._tensors import check_maps, energy, in_float32, in_full_precision, match_size, unit
+from kd_teach.methods._tensors import check_maps, in_float32, in_full_precision, match_size, unit
 from kd_teach.methods.changes import BATCH, MIRRORS, SCALES
 from kd_teach.methods.recipe import Context, Phase, Recipe, Terms, Variant
 
-MAPS = {"sum": lambda energy: energy.sum(dim=1), "max": lambda energy: energy.amax(dim=1)}
+
+def power(f: Tensor, p: float) -> Tensor:
+    """|f|^p, entry by entry, with gradient 0 where f is 0: ReLU maps are full of zeros."""
+    if p >= 1:
+        return f.pow(p) if p % 2 == 0 else f.abs().pow(p)  # an even power leaves no sign
+    # the slope at 0 is infinite: zeros go around it
+    alive = f != 0
+    return torch.where(alive, f, 1.0).abs().pow(p) * alive
+
+
+def attention(f: Tensor, p: float) -> Tensor:
+    """Where a feature map (N, C, H, W) has energy: unit vectors (N, HW), all entries >= 0. A black map gives zeros."""
+    # Q(f) = vec(sum_c |f_c|^p)
+    Q = power(f, p).sum(dim=1).flatten(1)
+    # Q / |Q|
+    return unit(Q)
+
+
+def peaks(f: Tensor, p: float) -> Tensor:
+    """The paper's other map: the strongest channel of each place. f (N, C, H, W) -> (N, HW)."""
+    # Q(f) = vec(max_c |f_c|^p)
+    Q = power(f, p).amax(dim=1).flatten(1)
+    # Q / |Q|
+    return unit(Q)
+
+
+def mean_norm(a: Tensor, b: Tensor) -> Tensor:
+    """1/N sum_n ||a[n] - b[n]||: (N, ...) -> scalar. Of dCE_s/dx and dCE_t/dx it is the loss "gradient"."""
+    # where the two agree the gradient is 0, as torch's norm has it
+    return torch.linalg.vector_norm((a - b).flatten(1), dim=1).mean()
+
+
+def at(f_s: Tensor, f_t: Tensor, p: float, q: Callable[[Tensor, float], Tensor]) -> Tensor:
+    """L of one stage: f_s (N, C, H, W) and f_t (N, C', H, W), the map q (`attention` or `peaks`) -> scalar."""
+    # L = 1/N sum_n || Q_s[n] / |Q_s[n]| - Q_t[n] / |Q_t[n]| ||
+    return mean_norm(q(f_s, p), q(f_t, p))
+
+
+def at_squares(f_s: Tensor, f_t: Tensor, p: float, q: Callable[[Tensor, float], Tensor]) -> Tensor:
+    """RepDistiller's L of one stage; arguments as those of `at`."""
+    # L = 1/(N HW) sum_n || Q_s[n] / |Q_s[n]| - Q_t[n] / |Q_t[n]| ||^2
+    return (q(f_s, p) - q(f_t, p)).square().mean()
+
+
+MAPS = {"sum": attention, "max": peaks}
+VARIANTS = {"paper": at, "repdistiller": at_squares}
 
 
 def attention_map(f: Tensor, p: float = 2, map: str = "sum") -> Tensor:
-    """Where a feature map (N, C, H, W) has energy: unit vectors (N, HW), all entries >= 0. A black map gives zeros.
+    """The attention map of feature maps (N, C, H, W) in any precision: unit vectors (N, HW).
 
     Args:
         p: power of |f|; the larger, the more the map keeps of its peaks only.
@@ -42,21 +87,14 @@ def attention_map(f: Tensor, p: float = 2, map: str = "sum") -> Tensor:
         ValueError: p that is not a positive number, or an unknown map.
     """
     _check(p, map)
-    f = in_float32(f)
-    if p > 2:  # high powers would leave float32's range; the scale of a sample cancels anyway
-        f = f / f.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(f.dtype).tiny)
-    if (p, map) == (2, "sum"):  # the usual case has a form that moves less memory
-        return unit(energy(f, dim=1).flatten(1))
-    return unit(MAPS[map](_power(f, p)).flatten(1))  # (N, HW)
+    return MAPS[map](_in_range(in_float32(f), p), p)
 
 
-def _power(f: Tensor, p: float) -> Tensor:
-    """|f|^p with gradient 0 where f is 0: ReLU maps are full of zeros, and for p < 1 the slope there is infinite."""
-    size = f if p % 2 == 0 else f.abs()
-    if p >= 1:
-        return size.pow(p)
-    alive = size > 0
-    return torch.where(alive, size, 1.0).pow(p) * alive
+def _in_range(f: Tensor, p: float) -> Tensor:
+    """High powers would leave float32's range: there every sample's largest entry becomes 1; its scale cancels."""
+    if p <= 2:
+        return f
+    return f / f.detach().abs().amax(dim=(1, 2, 3), keepdim=True).clamp(min=torch.finfo(f.dtype).tiny)
 
 
 def _check(p: float, map: str) -> None:
@@ -93,9 +131,10 @@ class ATLoss(nn.Module):
     def __init__(self, *, p: float = 2, map: str = "sum", variant: str = "paper") -> None:
         super().__init__()
         _check(p, map)
-        if variant not in DISTANCES:
-            raise unknown("variant of ATLoss", variant, DISTANCES)
+        if variant not in VARIANTS:
+            raise unknown("variant of ATLoss", variant, VARIANTS)
         self.p, self.map, self.variant = p, map, variant
+        self.equation = VARIANTS[variant]
 
     def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(f_s, f_t))
@@ -104,21 +143,11 @@ class ATLoss(nn.Module):
     def per_stage(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> list[Tensor]:
         """The terms of the sum, one scalar per stage."""
         check_maps(f_s, f_t)
-        return [self._distance(*match_size(s, t.detach())) for s, t in zip(f_s, f_t, strict=True)]
-
-    def _distance(self, f_s: Tensor, f_t: Tensor) -> Tensor:
-        return DISTANCES[self.variant](*(attention_map(f, self.p, self.map) for f in (f_s, f_t)))
+        pairs = [match_size(s, t.detach()) for s, t in zip(f_s, f_t, strict=True)]
+        return [self.equation(_in_range(s, self.p), _in_range(t, self.p), self.p, MAPS[self.map]) for s, t in pairs]
 
     def extra_repr(self) -> str:
         return f"p={self.p}, map={self.map!r}, variant={self.variant!r}"
-
-
-def mean_norm(a: Tensor, b: Tensor) -> Tensor:
-    """1/N sum_n ||a[n] - b[n]||; where the two agree the gradient is 0, as torch's norm has it."""
-    return torch.linalg.vector_norm((a - b).flatten(1), dim=1).mean()
-
-
-DISTANCES = {"paper": mean_norm, "repdistiller": F.mse_loss}
 
 
 class GradientATLoss(nn.Module):
@@ -139,6 +168,8 @@ class GradientATLoss(nn.Module):
         tensor(6.9282)
     """
 
+    equation = staticmethod(mean_norm)
+
     def forward(self, g_s: Sequence[Tensor], g_t: Sequence[Tensor]) -> Tensor:
         return sum(self.per_stage(g_s, g_t))
 
@@ -152,7 +183,7 @@ class GradientATLoss(nn.Module):
                     f"Gradient-based AT compares channel by channel: student {tuple(s.shape[1:])} must equal "
                     f"teacher {tuple(t.shape[1:])} (C, H, W). Pass gradients with respect to the same images."
                 )
-        return [mean_norm(s, t.detach()) for s, t in zip(g_s, g_t, strict=True)]
+        return [self.equation(s, t.detach()) for s, t in zip(g_s, g_t, strict=True)]
 
 
 def input_gradient(logits: Tensor, images: Tensor, labels: Tensor, *, create_graph: bool = False) -> Tensor:
@@ -204,6 +235,7 @@ RECIPE = Recipe(
     knowledge="feature",
     tap=lambda f: f.stages,
     build=build,
+    equation=at,
     variants={
         "paper": Variant(
             weight=10.0,
@@ -212,13 +244,17 @@ RECIPE = Recipe(
             blind_to=MIRRORS | SCALES | BATCH,
         ),
         "repdistiller": Variant(
-            weight=1000.0, source="RepDistiller's CIFAR-100 runs", blind_to=MIRRORS | SCALES | BATCH
+            weight=1000.0,
+            source="RepDistiller's CIFAR-100 runs",
+            blind_to=MIRRORS | SCALES | BATCH,
+            equation=at_squares,
         ),
         "gradient": Variant(
             weight=2.0,
             phases=match_input_gradients,
             source="gradient as large as cross-entropy's (1.2 to 3.4, measured likewise); not tuned, none known",
             blind_to=BATCH,
+            equation=mean_norm,
         ),
     },
 )

@@ -35,55 +35,73 @@ from kd_teach.methods.changes import BATCH, MIRRORS, SCALES
 from kd_teach.methods.recipe import Phase, Recipe, Terms, Variant
 from kd_teach.models.features import Features
 
-NORMS = {1: lambda gap: gap.abs().mean(), 2: lambda gap: torch.linalg.vector_norm(gap, dim=1).mean()}
+
+def unit_factor(f: Tensor) -> Tensor:
+    """F / ||F||_2: factors (N, C, H, W), each sample's scaled to length 1 as one long vector."""
+    return unit(f.flatten(1)).reshape(f.shape)
+
+
+def ft(F_s: Tensor, F_t: Tensor, p: int) -> Tensor:
+    """L of the phase "distil": factors F_s, F_t (N, C, H, W), p = 1 or 2 -> scalar."""
+    gap = unit_factor(F_t) - unit_factor(F_s)
+    # L = 1/N sum_n || F_t / ||F_t||_2 - F_s / ||F_s||_2 ||_p
+    L = torch.linalg.vector_norm(gap.flatten(1), ord=p, dim=1).mean()
+    # where p is 1: divided by the M entries of a factor, as the authors' code has it
+    return L / gap[0].numel() if p == 1 else L
+
+
+def energy_ft(F_s: Tensor, F_t: Tensor, p: int) -> Tensor:
+    """RepDistiller's: factors F_s, F_t (N, C, H, W) are compared by their energy at each pixel alone -> scalar."""
+    # E[n, y, x] = 1/C sum_c F[n, c, y, x]^2
+    E_s, E_t = F_s.square().mean(dim=1), F_t.square().mean(dim=1)
+    return ft(E_s, E_t, p)
+
+
+def reconstruction(rebuilt: Tensor, x_t: Tensor) -> Tensor:
+    """L of the phase "paraphrase": the decoder's map and the teacher's, both (N, C, H, W) -> scalar."""
+    # L = 1/N sum_n || x_t[n] - dec(enc(x_t[n])) ||^2
+    return (x_t - rebuilt).square().sum() / len(x_t)
 
 
 def factor_distance(F_s: Tensor, F_t: Tensor, *, p: int = 1) -> Tensor:
-    """The paper's: between factors (N, C, H, W), each sample's scaled to unit length as one vector.
-
-    p = 1 is a mean over entries (at most 2 / sqrt(M)), p = 2 a Euclidean norm per sample (at most 2).
-    """
-    return _unit_distance(F_s.flatten(1), F_t.flatten(1), p)
+    """`ft` of two factors that must fit: at most 2 / sqrt(M) for p = 1 and 2 for p = 2."""
+    _check_factors(F_s, F_t, p)
+    return ft(F_s, F_t, p)
 
 
 def collapsed_distance(F_s: Tensor, F_t: Tensor, *, p: int = 1) -> Tensor:
-    """RepDistiller's: between maps of energy, the mean of squares over channels, each scaled to unit length."""
-    energy_s, energy_t = (factor.pow(2).mean(dim=1).flatten(1) for factor in (F_s, F_t))  # (N, HW)
-    return _unit_distance(energy_s, energy_t, p)
+    """`energy_ft` of two factors whose grids must fit; their channels may differ."""
+    _check_factors(F_s[:, 0], F_t[:, 0], p)
+    return energy_ft(F_s, F_t, p)
 
 
-def _unit_distance(a: Tensor, b: Tensor, p: int) -> Tensor:
+def _check_factors(F_s: Tensor, F_t: Tensor, p: int) -> None:
     check_norm(p)
+    a, b = F_s.flatten(1), F_t.flatten(1)
     if a.shape != b.shape:
         raise ValueError(
             f"The factors hold {tuple(a.shape)} and {tuple(b.shape)} (samples, numbers); expected the same shapes."
         )
-    return NORMS[p](unit(a) - unit(b))
 
 
 def check_norm(p: int) -> None:
     """Refuse a norm that the paper does not know."""
-    if p not in NORMS:
+    if p not in (1, 2):
         raise ValueError(f"p is {p}; expected 1 or 2, the two norms of the paper.")
-
-
-def square_per_sample(guess: Tensor, x: Tensor) -> Tensor:
-    """1/N sum_n ||x[n] - guess[n]||^2."""
-    return F.mse_loss(guess, x, reduction="sum") / len(x)
 
 
 class Reading(NamedTuple):
     """What the two variants do differently."""
 
-    distance: Callable[..., Tensor]
+    equation: Callable[[Tensor, Tensor, int], Tensor]
     reconstruction: Callable[[Tensor, Tensor], Tensor]
     normed: bool  # batch norm in the translator
     leaky_end: bool  # a LeakyReLU after the decoder's last layer
 
 
-READINGS = {
-    "paper": Reading(factor_distance, square_per_sample, normed=False, leaky_end=False),
-    "repdistiller": Reading(collapsed_distance, F.mse_loss, normed=True, leaky_end=True),
+VARIANTS = {
+    "paper": Reading(ft, reconstruction, normed=False, leaky_end=False),
+    "repdistiller": Reading(energy_ft, F.mse_loss, normed=True, leaky_end=True),
 }
 
 
@@ -126,13 +144,14 @@ class FTLoss(nn.Module):
         energy: float = 1.0,
     ) -> None:
         super().__init__()
-        if variant not in READINGS:
-            raise unknown("variant of FTLoss", variant, READINGS)
+        if variant not in VARIANTS:
+            raise unknown("variant of FTLoss", variant, VARIANTS)
         check_norm(p)
         self.student_shape, self.teacher_shape = tuple(student_shape), tuple(teacher_shape)
         if not 0 < energy < math.inf:
             raise ValueError(f"The energy of the teacher's map is {energy}; expected a positive number.")
-        self.p, self.reading, self.energy = p, READINGS[variant], energy
+        self.p, self.reading, self.energy = p, VARIANTS[variant], energy
+        self.equation = self.reading.equation
         c_s, c_t = self.student_shape[0], self.teacher_shape[0]
         if not 0.5 < rate * c_t < math.inf:
             raise ValueError(
@@ -151,7 +170,7 @@ class FTLoss(nn.Module):
         self._check_channels("teacher", f_t, self.teacher_shape)
         with torch.no_grad():
             factor_t = self.encode(f_t)
-        return self.reading.distance(*match_size(self.translate(f_s), factor_t), p=self.p)
+        return self.equation(*match_size(self.translate(f_s), factor_t), self.p)
 
     @in_full_precision
     def reconstruct(self, f_t: Tensor) -> Tensor:
@@ -193,7 +212,7 @@ def paraphrase_then_distil(run) -> list[Phase]:
     L1. What is minimised is the share of the map's energy that the decoder misses, so that a teacher of large maps
     takes the same rate as one of small ones; with a plain mean of squares some become NaN.
     """
-    entries = math.prod(run.loss.teacher_shape) if run.variant == "paper" else 1  # of the sum in `square_per_sample`
+    entries = math.prod(run.loss.teacher_shape) if run.variant == "paper" else 1  # of the sum in `reconstruction`
 
     def reconstruct(s: None, t: Features, batch: Batch) -> Terms:
         return {"reconstruct": run.loss.reconstruct(run.tap(t))}
@@ -221,6 +240,7 @@ RECIPE = Recipe(
     build=lambda f_s, f_t, context, *, variant, **options: FTLoss(
         f_s.shape[1:], f_t.shape[1:], variant=variant, energy=f_t.square().mean().item() or 1.0, **options
     ),
+    equation=ft,
     variants={
         "paper": Variant(
             weight=500.0,
@@ -233,6 +253,7 @@ RECIPE = Recipe(
             phases=paraphrase_then_distil,
             source="RepDistiller's CIFAR-100 runs",
             blind_to=MIRRORS | SCALES | BATCH,
+            equation=energy_ft,
         ),
     },
 )

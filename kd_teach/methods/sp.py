@@ -11,8 +11,6 @@ Differs   Nothing: RepDistiller computes what stands here, on the last stage. On
           size.
 """
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
@@ -20,28 +18,28 @@ from kd_teach.methods.changes import MIRRORS, POOLED
 from kd_teach.methods.recipe import Recipe, Variant
 
 
+def similarity(f: Tensor) -> Tensor:
+    """How alike the samples of a batch look to one network: f (N, ...) -> G (N, N), rows of unit length."""
+    Q = f.flatten(1)
+    # A = Q Q^T
+    A = Q @ Q.T
+    # G[i] = A[i] / ||A[i]||
+    return unit(A)
+
+
+def sp(f_s: Tensor, f_t: Tensor) -> Tensor:
+    """L: f_s, f_t (N, ...), of any sizes but N -> scalar."""
+    # L = 1/N^2 ||G_t - G_s||_F^2
+    return (similarity(f_t) - similarity(f_s)).square().mean()
+
+
 def similarity_matrix(f: Tensor) -> Tensor:
-    """How alike the samples of a batch look to one network: (N, ...) -> G (N, N) whose rows have unit length.
+    """`similarity`, in float32 if f is in half precision: a large map's inner products would leave float16's range.
 
     Entry [i, j] is the inner product of samples i and j, relative to all those of sample i: G is not symmetric.
     A sample of zeros has a row of zeros.
     """
-    f = in_float32(f)
-    return unit(_Gram.apply(f.flatten(1)))
-
-
-class _Gram(torch.autograd.Function):
-    """Q Q^T of q (N, D). Its gradient (A + A^T) Q is one product over D where autograd takes two and adds them."""
-
-    @staticmethod
-    def forward(ctx, q: Tensor) -> Tensor:
-        ctx.save_for_backward(q)
-        return q @ q.T
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor:
-        (q,) = ctx.saved_tensors
-        return (grad + grad.T) @ q
+    return similarity(in_float32(f))
 
 
 class SPLoss(nn.Module):
@@ -63,10 +61,12 @@ class SPLoss(nn.Module):
         tensor(0.2929)
     """
 
+    equation = staticmethod(sp)
+
     @in_full_precision
     def forward(self, f_s: Tensor, f_t: Tensor) -> Tensor:
         check_pair(_as_map(f_s), _as_map(f_t), what="feature map", ndim=4, at_least=2)
-        return F.mse_loss(similarity_matrix(f_s), similarity_matrix(f_t.detach()))
+        return self.equation(f_s, f_t.detach())
 
 
 def _as_map(f: Tensor) -> Tensor:
@@ -81,6 +81,7 @@ RECIPE = Recipe(
     knowledge="relation",
     tap=lambda f: f.stages[-1],
     build=lambda f_s, f_t, context, *, variant: SPLoss(),
+    equation=sp,
     variants={
         "paper": Variant(
             weight=3000.0,

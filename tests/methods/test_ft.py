@@ -32,35 +32,34 @@ def built(c_s, c_t, size, **options):
 
 
 def unit_by_loops(vector):
-    norm = math.sqrt(sum(v * v for v in vector))
+    norm = sum(v * v for v in vector) ** 0.5
     return [v / norm for v in vector]
 
 
-def distance_by_loops(factors_s, factors_t, p, vector_of):
+def distance_by_loops(vectors_s, vectors_t, p):
     """p = 1: mean over samples and entries of |difference|; p = 2: mean over samples of the Euclidean norm."""
     total = 0.0
-    for one_s, one_t in zip(factors_s, factors_t, strict=True):
-        gaps = [
-            abs(s - t) for s, t in zip(unit_by_loops(vector_of(one_s)), unit_by_loops(vector_of(one_t)), strict=True)
-        ]
-        total += sum(gaps) / len(gaps) if p == 1 else math.sqrt(sum(gap**2 for gap in gaps))
-    return total / len(factors_s)
+    for one_s, one_t in zip(vectors_s, vectors_t, strict=True):
+        gaps = [abs(s - t) for s, t in zip(unit_by_loops(one_s), unit_by_loops(one_t), strict=True)]
+        total += sum(gaps) / len(gaps) if p == 1 else sum(gap**2 for gap in gaps) ** 0.5
+    return total / len(vectors_s)
 
 
-def whole(factor):
-    return [v for channel in factor for row in channel for v in row]
+def ft_by_loops(F_s, F_t, p):
+    return distance_by_loops(F_s.flatten(1), F_t.flatten(1), p)
 
 
-def energy(factor):
+def energy_by_loops(factor):
     """Mean of squares over channels, one number per pixel."""
-    return [
-        sum(channel[y][x] ** 2 for channel in factor) / len(factor)
-        for y in range(len(factor[0]))
-        for x in range(len(factor[0][0]))
-    ]
+    channels, height, width = factor.shape
+    return [sum(factor[c, y, x] ** 2 for c in range(channels)) / channels for y in range(height) for x in range(width)]
 
 
-VECTORS = {"paper": whole, "repdistiller": energy}
+def energy_ft_by_loops(F_s, F_t, p):
+    return distance_by_loops(*([energy_by_loops(factor) for factor in F] for F in (F_s, F_t)), p)
+
+
+LOOPS = {"paper": ft_by_loops, "repdistiller": energy_ft_by_loops}
 
 
 @variants
@@ -71,11 +70,10 @@ def test_equals_the_equation_in_loops(variant, n, size, p):
         maps(n, 2, *size, seed=1),
         maps(n, 4, *size, seed=2),
     )
-    factors_s = chain_by_loops(loss.translate, f_s.tolist())
-    factors_t = chain_by_loops(loss.encode, f_t.tolist())
-    assert len(factors_t[0]) == len(factors_s[0]) == 3  # k C_t
-    expected = distance_by_loops(factors_s, factors_t, p, VECTORS[variant])
-    assert loss(f_s, f_t).item() == pytest.approx(expected, rel=1e-9)
+    factors = chain_by_loops(loss.translate, f_s.tolist()), chain_by_loops(loss.encode, f_t.tolist())
+    factor_s, factor_t = (torch.tensor(factor, dtype=torch.float64) for factor in factors)
+    assert len(factor_s[0]) == len(factor_t[0]) == 3  # k C_t
+    assert loss(f_s, f_t).item() == pytest.approx(LOOPS[variant](factor_s, factor_t, p).item(), rel=1e-9)
 
 
 @variants
@@ -128,6 +126,8 @@ def test_the_collapse_forgets_channels():
     one, other = maps(3, 4, 2, 5, seed=1), maps(3, 4, 2, 5, seed=2)
     mixed = torch.einsum("ck,nkhw->nchw", torch.linalg.qr(maps(1, 1, 4, 4, seed=3)[0, 0]).Q, one)
     assert collapsed_distance(mixed, other).item() == pytest.approx(collapsed_distance(one, other).item(), rel=1e-9)
+    twice = torch.cat([one, one], dim=1)  # of twice as many channels
+    assert collapsed_distance(twice, other).item() == pytest.approx(collapsed_distance(one, other).item(), rel=1e-9)
     assert factor_distance(mixed, other).item() != pytest.approx(factor_distance(one, other).item(), rel=1e-2)
 
 

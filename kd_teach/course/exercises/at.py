@@ -4,24 +4,17 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def attention(f, p):
-    q = f.abs().pow(p).sum(dim=1).flatten(1)  # (N, HW)
-    return q / q.norm(dim=1, keepdim=True)
+from kd_teach.methods.at import at, attention
 
 
 def at_loss(f_s, f_t):
-    q_s = F.normalize(f_s.pow(2).sum(dim=1).flatten(1), dim=1)  # (N, HW)
-    q_t = F.normalize(f_t.detach().pow(2).sum(dim=1).flatten(1), dim=1)
-    return (q_s - q_t).norm(dim=1).mean()
+    gap = attention(f_s, 2) - attention(f_t, 2)  # (N, HW)
+    return gap.norm(dim=1).mean()
 
 
 def at_pooled(f_s, f_t):
-    f_t = F.adaptive_avg_pool2d(f_t.detach(), f_s.shape[2:])  # (N, C', h, w)
-    q_s = F.normalize(f_s.pow(2).sum(dim=1).flatten(1), dim=1)  # (N, hw)
-    q_t = F.normalize(f_t.pow(2).sum(dim=1).flatten(1), dim=1)
-    return (q_s - q_t).norm(dim=1).mean()
+    f_t = F.adaptive_avg_pool2d(f_t, f_s.shape[2:])  # (N, C', h, w)
+    return at(f_s, f_t, 2, attention)
 
 
 def maps(seed, *shape):
@@ -56,6 +49,7 @@ MAP = Exercise(
     prompt="The attention maps (N, HW) of feature maps f (N, C, H, W): |f|^p summed over the channels, then each "
     "image's map brought to Euclidean length 1.",
     reference=attention,
+    uses=("at.power", "_tensors.unit"),
     cases=lambda: [(maps(1, 3, 4, 3, 2), 2), (maps(2, 2, 5, 2, 4), 3), (maps(3, 4, 3, 3, 3), 1)],
     mistakes={
         "The maps are not normalised: divide each image's map by its length, or a loud network counts for more.": (
@@ -117,6 +111,7 @@ LOSS = Exercise(
     "image, averaged over the images: one number.\n"
     "f_s, f_t: (N, C, H, W) of student and teacher, C may differ. No gradient may reach f_t.",
     reference=at_loss,
+    uses=("at.attention",),
     cases=lambda: [
         (maps(1, 4, 3, 3, 2), maps(2, 4, 5, 3, 2)),
         (maps(3, 2, 6, 2, 4), maps(4, 2, 2, 2, 4)),
@@ -185,6 +180,7 @@ POOLED = Exercise(
     "feature maps are first averaged down to the student's grid.\n"
     "f_s: (N, C, h, w), f_t: (N, C', H, W) with H >= h, W >= w. No gradient may reach f_t.",
     reference=at_pooled,
+    uses=("at.at", "at.attention"),
     cases=lambda: [
         (maps(1, 3, 4, 2, 3), maps(2, 3, 5, 4, 6)),
         (maps(3, 2, 3, 3, 3), maps(4, 2, 3, 6, 6)),

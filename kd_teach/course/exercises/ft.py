@@ -6,28 +6,18 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def reconstruction(rebuilt, x_t):
-    gap = rebuilt - x_t.detach()
-    return gap.pow(2).sum(dim=(1, 2, 3)).mean()
-
-
-def unit_factor(f):
-    length = f.flatten(1).norm(dim=1)
-    return f / length[:, None, None, None]
+from kd_teach.methods.ft import ft, reconstruction, unit_factor
 
 
 def ft_loss(F_s, F_t):
-    a = F.normalize(F_s.flatten(1), dim=1)
-    b = F.normalize(F_t.detach().flatten(1), dim=1)
-    return (a - b).abs().mean()
+    gap = unit_factor(F_s) - unit_factor(F_t)
+    return gap.abs().mean()
 
 
 def collapsed(F_s, F_t):
-    e_s = F_s.pow(2).mean(dim=1).flatten(1)
-    e_t = F_t.detach().pow(2).mean(dim=1).flatten(1)
-    return (F.normalize(e_s, dim=1) - F.normalize(e_t, dim=1)).abs().mean()
+    e_s = F_s.square().mean(dim=1)  # (N, H, W)
+    e_t = F_t.square().mean(dim=1)
+    return ft(e_s, e_t, p=1)
 
 
 def factors(seed, *shape):
@@ -114,6 +104,7 @@ UNIT = Exercise(
     prompt="Each sample's factor scaled to length 1, as one long vector; the shape stays (N, C, H, W).\n"
     "f: factors (N, C, H, W), none of them zero.",
     reference=unit_factor,
+    uses=("_tensors.unit",),
     cases=lambda: [(factors(1, 4, 3, 4, 4),), (5 * factors(2, 2, 6, 2, 3),)],
     mistakes={
         "You scale the channels at each pixel: then an empty corner counts as much as the object. The whole factor of "
@@ -157,6 +148,7 @@ LOSS = Exercise(
     "differences of two factors, each sample's scaled to length 1 as one vector.\n"
     "F_s, F_t: factors (N, C, H, W) of student and teacher. No gradient may reach F_t.",
     reference=ft_loss,
+    uses=("ft.unit_factor",),
     cases=two_pairs,
     detached=("F_t",),
     mistakes={
@@ -217,6 +209,7 @@ COLLAPSED = Exercise(
     "energy, each sample's scaled to length 1. Energy: at each pixel, the mean of squares over the channels.\n"
     "F_s, F_t: factors (N, C, H, W) of student and teacher. No gradient may reach F_t.",
     reference=collapsed,
+    uses=("ft.ft",),
     cases=two_pairs,
     detached=("F_t",),
     mistakes={

@@ -4,19 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def similarity(f):
-    q = f.flatten(1)
-    gram = q @ q.T
-    return F.normalize(gram, dim=1)
-
-
-def sp_loss(f_s, f_t):
-    q_s, q_t = f_s.flatten(1), f_t.detach().flatten(1)
-    g_s = F.normalize(q_s @ q_s.T, dim=1)
-    g_t = F.normalize(q_t @ q_t.T, dim=1)
-    return (g_s - g_t).pow(2).mean()
+from kd_teach.methods.sp import similarity, sp
 
 
 def contrast(g, y):
@@ -85,6 +73,7 @@ SIMILARITY = Exercise(
     prompt="The matrix G (N, N) of maps f (N, C, H, W): inner products of the flattened samples, each row then divided "
     "by its length.",
     reference=similarity,
+    uses=("_tensors.unit",),
     cases=lambda: [(maps(1, 5, 3, 2, 2),), (maps(2, 4, 6, 3, 1),)],
     mistakes={
         NO_NORM: gram,
@@ -117,7 +106,9 @@ LOSS = Exercise(
     name="sp.loss",
     prompt="1/N^2 times the sum of all squared differences of the two matrices G: one number.\n"
     "f_s, f_t: maps (N, C, H, W) of student and teacher, only N is the same. No gradient may reach f_t.",
-    reference=sp_loss,
+    reference=sp,
+    called="sp_loss",
+    uses=("sp.similarity",),
     cases=lambda: [
         (maps(3, 5, 3, 2, 2), maps(4, 5, 3, 2, 2)),
         (maps(5, 4, 2, 3, 3), maps(6, 4, 6, 1, 2)),
