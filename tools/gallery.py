@@ -36,7 +36,7 @@ from kd_teach._support.files import cache_dir
 from kd_teach._support.shipped import shipped
 from kd_teach.bench.timing import peak_memory, take_turns
 from kd_teach.course import results
-from kd_teach.course.toy2d import boundary_cost, disc_and_ring, train_student, train_teacher
+from kd_teach.course.toy2d import disc_and_ring, train_student, train_teacher
 from kd_teach.data import Batch, normalise, plain_batches
 from kd_teach.measures import layer_similarity
 from kd_teach.measures.logits import confusion, mean_soft_targets
@@ -54,6 +54,7 @@ from kd_teach.methods import (
     sign_agreement,
     similarity_matrix,
 )
+from kd_teach.methods.ab import hinge as ab_hinge
 from kd_teach.methods.cc import rbf, rbf_taylor
 from kd_teach.models.features import Features, look
 from kd_teach.study.analysis import compare
@@ -268,9 +269,7 @@ def channel_histogram(scene: Scene):
 @shows(plots.hinge_report)
 def hinge(scene: Scene):
     s = torch.linspace(-3, 3, 241)
-    return plots.hinge_report(
-        s, *(boundary_cost(s, sign * torch.ones_like(s), margin=1.0) for sign in (1, -1)), margin=1.0
-    )
+    return plots.hinge_report(s, *(ab_hinge(s, sign * torch.ones_like(s), 1.0) for sign in (1, -1)), margin=1.0)
 
 
 @shows(plots.sign_agreement_bars)

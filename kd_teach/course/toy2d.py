@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.methods.ab import ABLoss, boundary_residual, sign_agreement
+from kd_teach.methods.ab import ABLoss, sign_agreement
 
 LEARNING_RATE = 0.05  # of Adam, for teacher and student
 
@@ -77,13 +77,6 @@ def train_student(
         value.backward()
         optimizer.step()
     return fans
-
-
-def boundary_cost(s: Tensor, t: Tensor, *, margin: float) -> Tensor:
-    """What `ABLoss` charges each neuron, elementwise: the squared hinge, for tensors s and t of one shape."""
-    residual = torch.empty_like(s)
-    boundary_residual(s, t, margin=margin, out=residual)
-    return residual.square()
 
 
 def start(neurons: int, seed: int) -> nn.Linear:

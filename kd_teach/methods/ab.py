@@ -24,17 +24,29 @@ Differs   RepDistiller ("repdistiller" here, the scale of the authors' code) wei
 
 import math
 from collections.abc import Sequence
-from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._blocks import sum_of_squares
+from kd_teach.methods._fast import ab as fast
 from kd_teach.methods._tensors import check_finite, check_maps, in_full_precision, match_size
 from kd_teach.methods.changes import BATCH
 from kd_teach.methods.fitnet import regressor
 from kd_teach.methods.recipe import Recipe, Variant, initialise_then_task
+
+
+def ab(s: Tensor, t: Tensor, mu: float) -> Tensor:
+    """L of one stage: s, t (N, C, H, W) before their ReLU, s behind its connector -> scalar."""
+    # 1/N sum over samples and neurons of the hinge
+    return hinge(s, t, mu).sum() / len(s)
+
+
+def hinge(s: Tensor, t: Tensor, mu: float) -> Tensor:
+    """What each neuron costs: elementwise, of the shape of s."""
+    # max(0, mu - s)^2 where the teacher fires, t > 0; max(0, mu + s)^2 where it does not
+    return torch.where(t > 0, F.relu(mu - s), F.relu(mu + s)).square()
 
 
 def sign_agreement(p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> Tensor:
@@ -51,18 +63,6 @@ def sign_agreement(p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> Tensor:
                 "compared one by one: pass the maps that ABLoss.connect gives."
             )
     return torch.stack([((s > 0) == (t > 0)).float().mean() for s, t in pairs])
-
-
-def boundary_residual(s: Tensor, t: Tensor, *, margin: float, out: Tensor) -> None:
-    """How far each neuron is from its side: min(s - margin, 0) where t > 0, elsewhere max(s + margin, 0)."""
-    _turn(s, t, out=out)  # the side that is wanted is now always the positive one ...
-    out.sub_(margin).clamp_(max=0)  # ... and what is beyond the margin is right
-    _turn(out, t, out=out)
-
-
-def _turn(x: Tensor, t: Tensor, *, out: Tensor) -> None:
-    """x where t > 0, -x elsewhere: the derivative of a leaky ReLU of slope -1, which needs no mask in memory."""
-    torch.ops.aten.leaky_relu_backward.grad_input(x, t, -1, False, grad_input=out)
 
 
 class ABLoss(nn.Module):
@@ -100,8 +100,8 @@ class ABLoss(nn.Module):
         variant: str = "paper",
     ) -> None:
         super().__init__()
-        if variant not in READINGS:
-            raise unknown("variant of ABLoss", variant, READINGS)
+        if variant not in VARIANTS:
+            raise unknown("variant of ABLoss", variant, VARIANTS)
         if not 0 < margin < math.inf:
             raise ValueError(f"The margin is {margin}; expected a positive number (1 in the authors' runs).")
         if len(student_shapes) != len(teacher_shapes) or not student_shapes:
@@ -109,8 +109,8 @@ class ABLoss(nn.Module):
                 f"{len(student_shapes)} shapes of the student and {len(teacher_shapes)} of the teacher; expected the "
                 "same number, at least one: a (C, H, W) per stage."
             )
-        self.margin, self.variant = margin, variant
-        connect, weigh = READINGS[variant]
+        self.margin, self.variant, self.equation = margin, variant, fast.ab
+        connect, weigh = VARIANTS[variant]
         shapes = [(tuple(s), tuple(t)) for s, t in zip(student_shapes, teacher_shapes, strict=True)]
         self.channels = [(s[0], t[0]) for s, t in shapes]
         self.connectors = nn.ModuleList(connect(s, t) for s, t in shapes)
@@ -122,9 +122,8 @@ class ABLoss(nn.Module):
     @in_full_precision
     def per_stage(self, p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> list[Tensor]:
         """The terms of the sum, one scalar per stage, times the variant's weight of that stage."""
-        residual = partial(boundary_residual, margin=self.margin)
-        pairs = zip(self.stage_weights, *self.connect(p_s, p_t), strict=True)
-        return [weight / len(s) * sum_of_squares(residual, s, t) for weight, s, t in pairs]
+        stages = zip(self.stage_weights, *self.connect(p_s, p_t), strict=True)
+        return [weight * self.equation(s, t, self.margin) for weight, s, t in stages]
 
     @in_full_precision
     def connect(self, p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -171,7 +170,7 @@ def stage_weights(stages: int) -> list[float]:
     return [2.0 ** (stage - stages + 1) for stage in range(stages)]
 
 
-READINGS = {  # the connector, the weight of each stage
+VARIANTS = {  # the connector, the weight of each stage
     "paper": (connect_widths, lambda stages: [1.0] * stages),
     "repdistiller": (connect_shapes, lambda stages: [3 / 1000 * weight for weight in stage_weights(stages)]),
 }
@@ -182,6 +181,7 @@ RECIPE = Recipe(
     paper="Heo et al., AAAI 2019",
     knowledge="feature",
     tap=lambda f: f.preacts,
+    equation=ab,
     build=lambda p_s, p_t, context, **options: ABLoss(
         [s.shape[1:] for s in p_s], [t.shape[1:] for t in p_t], **options
     ),

@@ -29,11 +29,26 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._blocks import BLOCK, sum_of_squares
+from kd_teach.methods._fast import ofd as fast
 from kd_teach.methods._tensors import check_maps, in_full_precision, match_size
 from kd_teach.methods.ab import pointwise, stage_weights
 from kd_teach.methods.changes import BATCH
 from kd_teach.methods.recipe import Context, Recipe, Variant
+
+
+def ofd(s: Tensor, t: Tensor, m: Tensor) -> Tensor:
+    """L of one stage: s, t (N, C, H, W) before the ReLU, s behind its connector; m (C,), <= 0 -> scalar."""
+    # T = max(t, m)
+    target = torch.maximum(t, m[:, None, None])
+    # 1/N sum over samples and entries of d(s, T)
+    return partial_distance(s, target).sum() / len(s)
+
+
+def partial_distance(s: Tensor, target: Tensor) -> Tensor:
+    """d(S, T): elementwise, the shapes are broadcast."""
+    # 0 where S <= T <= 0, else (S - T)^2
+    free = (s <= target) & (target <= 0)
+    return torch.where(free, 0.0, s - target).square()
 
 
 def bn_margin(norm: nn.BatchNorm2d) -> Tensor:
@@ -59,27 +74,10 @@ def bn_margin(norm: nn.BatchNorm2d) -> Tensor:
 
 def batch_margin(t: Tensor) -> Tensor:
     """The mean of the negative entries of each channel of a map (N, C, H, W): (C,), 0 where there are none."""
-    total = count = t.new_zeros(t.shape[1])
-    for some in t.split(max(1, BLOCK // t[0].numel())):  # few samples at a time stay in the cache
-        negative = some.clamp(max=0)
-        total = total + negative.sum(dim=(0, 2, 3))
-        count = count - negative.sign_().sum(dim=(0, 2, 3))
+    negative = t.clamp(max=0)
+    total = negative.sum(dim=(2, 3)).sum(dim=0)  # image by image first: half the rounding in float32
+    count = -negative.sign().sum(dim=(0, 2, 3))  # of the entries below 0
     return total / count.clamp(min=1)
-
-
-def partial_distance(student: Tensor, target: Tensor) -> Tensor:
-    """(S - T)^2, but 0 where S <= T <= 0: elementwise, the shapes are broadcast."""
-    residual = student - target
-    return torch.where(target > 0, residual, residual.clamp(min=0)).square()
-
-
-def partial_residual(s: Tensor, t: Tensor, margin: Tensor, *, out: Tensor) -> None:
-    """The root of `partial_distance(s, max(t, margin))`, signed as S - T, without a mask in memory."""
-    torch.maximum(t, margin, out=out)  # T
-    torch.sub(s, out, out=out)
-    # A floor under the residual: itself where T > 0, elsewhere 0. It is the derivative of a ReLU at t, times `out`.
-    lowest = torch.ops.aten.threshold_backward(out, t, 0)
-    torch.maximum(out, lowest, out=out)
 
 
 class OFDLoss(nn.Module):
@@ -114,8 +112,8 @@ class OFDLoss(nn.Module):
         self, student_shapes: Sequence[tuple[int, int, int]], margins: Sequence[Tensor], *, variant: str = "paper"
     ) -> None:
         super().__init__()
-        if variant not in READINGS:
-            raise unknown("variant of OFDLoss", variant, READINGS)
+        if variant not in VARIANTS:
+            raise unknown("variant of OFDLoss", variant, VARIANTS)
         if len(student_shapes) != len(margins) or not student_shapes:
             raise ValueError(
                 f"{len(student_shapes)} shapes of the student and {len(margins)} margins; expected the same number, "
@@ -127,8 +125,7 @@ class OFDLoss(nn.Module):
                     f"The margins of stage {stage} have shape {tuple(margin.shape)} and a maximum of "
                     f"{margin.max():.3g}; expected one number <= 0 per channel of the teacher, as bn_margin gives."
                 )
-        self.variant = variant
-        self.reading = READINGS[variant]
+        self.variant, self.reading, self.equation = variant, VARIANTS[variant], fast.ofd
         self.channels = [(c, len(margin)) for (c, *_), margin in zip(student_shapes, margins, strict=True)]
         self.connectors = nn.ModuleList(pointwise(c_s, c_t) for c_s, c_t in self.channels)
         for stage, margin in enumerate(margins):
@@ -149,7 +146,8 @@ class OFDLoss(nn.Module):
             )
         stages = zip(self.connectors, p_s, p_t, strict=True)
         pairs = [match_size(connector(s), t.detach()) for connector, s, t in stages]
-        return self.reading(pairs, self.margins())
+        stages = zip(pairs, *self.reading(pairs, self.margins()), strict=True)
+        return [weight * self.equation(s, t, m) for (s, t), m, weight in stages]
 
     def margins(self) -> list[Tensor]:
         """The margins that were given, (C_t,) per stage."""
@@ -159,18 +157,20 @@ class OFDLoss(nn.Module):
         return f"variant={self.variant!r}"
 
 
-def weighted_sums(pairs: Sequence[tuple[Tensor, Tensor]], margins: Sequence[Tensor]) -> list[Tensor]:
-    """Per stage 2^(l-n+1)/N sum d(S, max(t, m)) with the margins of the teacher's BN."""
-    stages = zip(stage_weights(len(pairs)), pairs, margins, strict=True)
-    return [weight / len(s) * sum_of_squares(partial_residual, s, t, m) for weight, (s, t), m in stages]
+Pairs = Sequence[tuple[Tensor, Tensor]]
 
 
-def plain_means(pairs: Sequence[tuple[Tensor, Tensor]], margins: Sequence[Tensor]) -> list[Tensor]:
-    """Per stage the mean of d(S, max(t, m)), with the margins of this batch."""
-    return [sum_of_squares(partial_residual, s, t, batch_margin(t)) / t.numel() for s, t in pairs]
+def of_norms(pairs: Pairs, margins: list[Tensor]) -> tuple[list[Tensor], list[float]]:
+    """The margins of the teacher's BN, as given; stage l weighs 2^(l-n+1)."""
+    return margins, stage_weights(len(pairs))
 
 
-READINGS = {"paper": weighted_sums, "batch": plain_means}
+def of_batch(pairs: Pairs, margins: list[Tensor]) -> tuple[list[Tensor], list[float]]:
+    """The margins of this batch; 1/(CHW) makes a sum over entries their mean."""
+    return [batch_margin(t) for _, t in pairs], [1 / t[0].numel() for _, t in pairs]
+
+
+VARIANTS = {"paper": of_norms, "batch": of_batch}  # margin and weight of each stage
 
 
 def build(p_s: Sequence[Tensor], p_t: Sequence[Tensor], context: Context, *, variant: str) -> OFDLoss:
@@ -191,6 +191,7 @@ RECIPE = Recipe(
     paper="Heo et al., ICCV 2019",
     knowledge="feature",
     tap=lambda f: f.preacts,
+    equation=ofd,
     build=build,
     variants={
         "paper": Variant(weight=1e-3, source="the authors' CIFAR-100 runs", blind_to=BATCH),

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kd_teach.course.toy2d import Fan, as_map, boundary_cost, disc_and_ring, train_student, train_teacher
+from kd_teach.course.toy2d import Fan, as_map, disc_and_ring, train_student, train_teacher
 from kd_teach.methods import ABLoss
 
 
@@ -60,10 +60,3 @@ def test_preacts_and_agreement_by_hand():
     assert fan.preacts(points).tolist() == [[1, 2], [-1, -2]]
     turned = Fan(fan.weight * torch.tensor([[1.0], [-1.0]]), fan.bias)
     assert fan.agreement(fan, points) == 1 and fan.agreement(turned, points) == 0.5
-
-
-def test_boundary_cost_is_the_loss_of_one_neuron():
-    s = torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0])
-    silent = torch.zeros(5)
-    assert boundary_cost(s, silent, margin=1).tolist() == [0, 0.25, 1, 2.25, 9]
-    assert boundary_cost(s, silent + 1, margin=1).tolist() == [9, 2.25, 1, 0.25, 0]

@@ -7,7 +7,7 @@ import torch
 from matplotlib.colors import to_hex
 
 from kd_teach import plots
-from kd_teach.course.toy2d import boundary_cost
+from kd_teach.methods.ab import hinge
 from kd_teach.plots import style
 
 S = torch.arange(-60, 61) / 20  # with an exact 0
@@ -26,10 +26,10 @@ def key(ax):
 
 @pytest.mark.parametrize("fires", [True, False])
 def test_hinge_stands_beside_the_count_of_wrong_sides(fires):
-    hinge = boundary_cost(S, torch.full_like(S, 1.0 if fires else -1.0), margin=1.5)
-    ax = plots.side_loss(S, hinge, fires=fires, margin=1.5)
+    cost = hinge(S, torch.full_like(S, 1.0 if fires else -1.0), 1.5)
+    ax = plots.side_loss(S, cost, fires=fires, margin=1.5)
     drawn, count, margin = ax.lines
-    assert drawn.get_ydata() == pytest.approx(hinge.numpy())
+    assert drawn.get_ydata() == pytest.approx(cost.numpy())
     wrong = dict(zip(count.get_xdata().round(3), count.get_ydata(), strict=True))
     expected = (1, 1, 0) if fires else (0, 0, 1)  # a neuron at 0 does not fire
     assert (wrong[-1.0], wrong[0.0], wrong[1.0]) == expected

@@ -4,27 +4,11 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def hinge(s, t, mu):
-    too_low = F.relu(mu - s)
-    too_high = F.relu(mu + s)
-    return torch.where(t > 0, too_low, too_high) ** 2
-
-
-def ab_loss(s, t, mu):
-    too_low = F.relu(mu - s)
-    too_high = F.relu(mu + s)
-    wrong = torch.where(t > 0, too_low, too_high)
-    return wrong.pow(2).sum() / len(s)
+from kd_teach.methods.ab import ab, hinge, stage_weights
 
 
 def sides_agree(s, t):
     return ((s > 0) == (t > 0)).float().mean()
-
-
-def stage_weights(stages):
-    return [2.0 ** (i - stages + 1) for i in range(stages)]
 
 
 def maps(seed, *shape):
@@ -100,7 +84,9 @@ HINGE = Exercise(
             (t > 0).float() * F.relu(mu - s) ** 2 + (1 - (t > 0).float()) * F.relu(mu + s) ** 2
         ),
         "one hinge on the turned value": lambda s, t, mu: (mu - turned(s, t)).clamp(min=0).pow(2),
-        "as the library does it": lambda s, t, mu: (turned(s, t) - mu).clamp(max=0).square(),
+        "to the nearest value that is free": lambda s, t, mu: (
+            s - torch.where(t > 0, s.detach().clamp(min=mu), s.detach().clamp(max=-mu))
+        ).square(),
         "mask and square together": lambda s, t, mu: (
             (s - mu) ** 2 * ((s < mu) & (t > 0)) + (s + mu) ** 2 * ((s > -mu) & (t <= 0))
         ),
@@ -111,7 +97,9 @@ LOSS = Exercise(
     name="ab.loss",
     prompt="The AB loss of one stage: the squared hinge with margin mu, summed over channels and places, mean over the "
     "batch: one number.\ns, t: maps (N, C, H, W) before their ReLU.",
-    reference=ab_loss,
+    reference=ab,
+    called="ab_loss",
+    uses=("ab.hinge",),
     cases=lambda: [
         (maps(1, 4, 3, 2, 2), maps(2, 4, 3, 2, 2), 1.0),
         (maps(3, 3, 5, 2, 4), maps(4, 3, 5, 2, 4).relu(), 2.0),

@@ -6,12 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def partial_distance(s, target):
-    gap = s - target.detach()
-    free = (s <= target) & (target <= 0)
-    return torch.where(free, 0.0, gap) ** 2
+from kd_teach.methods.ofd import batch_margin, ofd, partial_distance
 
 
 def margin(weight, bias):
@@ -20,20 +15,6 @@ def margin(weight, bias):
     density = torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     share_below_0 = torch.erfc(x / math.sqrt(2)) / 2
     return bias - s * density / share_below_0
-
-
-def ofd_loss(s, t, m):
-    target = torch.maximum(t, m[:, None, None]).detach()
-    free = (s <= target) & (target <= 0)
-    cost = torch.where(free, 0.0, s - target) ** 2
-    return cost.sum() / len(s)
-
-
-def margin_of_batch(t):
-    negative = t < 0
-    total = (t * negative).sum(dim=(0, 2, 3))
-    count = negative.sum(dim=(0, 2, 3))
-    return total / count.clamp(min=1)
 
 
 def values(seed, *shape):
@@ -181,7 +162,9 @@ LOSS = Exercise(
     prompt="The OFD loss of one stage: partial distances to the teacher's map lifted to its margins, summed over "
     "channels and places, mean over the batch: one number.\n"
     "s, t: maps (N, C, H, W) before the ReLU; m: margins (C,), each below 0. No gradient may reach t or m.",
-    reference=ofd_loss,
+    reference=ofd,
+    called="ofd_loss",
+    uses=("ofd.partial_distance",),
     cases=lambda: [  # as wide as they have channels, so that a margin along the wrong axis is seen for what it is
         (values(1, 2, 3, 2, 3), values(2, 2, 3, 2, 3), torch.tensor([-0.4, -0.9, -1.6])),
         (values(3, 4, 2, 5, 2), values(4, 4, 2, 5, 2), torch.tensor([-1.2, -0.3])),
@@ -204,7 +187,7 @@ LOSS = Exercise(
             lambda s, t, m: partial_distance(s, t.relu()).sum() / len(s)
         ),
         "These are margins of the batch: they jump from step to step. Use the m that is given.": (
-            lambda s, t, m: partial_distance(s, lifted(t, margin_of_batch(t))).sum() / len(s)
+            lambda s, t, m: partial_distance(s, lifted(t, batch_margin(t))).sum() / len(s)
         ),
         "The mask looks at the teacher's raw value; it must look at the lifted one.": (
             lambda s, t, m: charged(s, lifted(t, m).detach(), (s <= t) & (t <= 0)).sum() / len(s)
@@ -231,9 +214,11 @@ LOSS = Exercise(
         "Your partial distance to torch.maximum(t, m[:, None, None]), detached; its sum divided by len(s).",
     ],
     also_right={
-        "mean over the batch of sums": lambda s, t, m: partial_distance(s, lifted(t, m)).flatten(1).sum(1).mean(),
+        "mean over the batch of sums": lambda s, t, m: (
+            partial_distance(s, lifted(t, m).detach()).flatten(1).sum(1).mean()
+        ),
         "where instead of maximum": lambda s, t, m: (
-            partial_distance(s, torch.where(t > m.view(1, -1, 1, 1), t, m.view(1, -1, 1, 1))).sum() / s.shape[0]
+            partial_distance(s, torch.where(t > m.view(1, -1, 1, 1), t, m.view(1, -1, 1, 1)).detach()).sum() / len(s)
         ),
         "a floor under the gap": lambda s, t, m: (
             torch.where(t.detach() > 0, s - t.detach(), F.relu(s - lifted(t, m).detach())).square().sum() / len(s)
@@ -245,7 +230,8 @@ BATCH = Exercise(
     name="ofd.margin_of_batch",
     prompt="The rewrite's margin (C,): the mean of the negative values of each channel of the map t (N, C, H, W), over "
     "images and places; 0 for a channel without any.",
-    reference=margin_of_batch,
+    reference=batch_margin,
+    called="margin_of_batch",
     cases=lambda: [
         (values(1, 3, 4, 2, 3) + torch.tensor([0.0, 9.0, -1.0, 1.0])[:, None, None],),
         (values(2, 2, 3, 3, 3) + torch.tensor([9.0, 1.0, 0.0])[:, None, None],),

@@ -12,8 +12,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from kd_teach.course.toy2d import Fan, boundary_cost, disc_and_ring, train_student, train_teacher
+from kd_teach.course.toy2d import Fan, disc_and_ring, train_student, train_teacher
 from kd_teach.course.widgets.explorer import Explorer, emptied
+from kd_teach.methods.ab import hinge
 from kd_teach.plots import style
 from kd_teach.plots.boundaries import activation_boundaries, side_loss
 
@@ -89,9 +90,9 @@ def fill(
     left, right = map(emptied, figure.axes)
     student = students[margin][step]
     t, s = teacher.preacts(points), student.preacts(points)  # (N, neurons)
-    cost = boundary_cost(s, t, margin=margin)
+    cost = hinge(s, t, margin)
     x = torch.linspace(-3, 3, 121)
-    side_loss(x, boundary_cost(x, torch.ones_like(x), margin=margin), fires=True, margin=margin, ax=left)
+    side_loss(x, hinge(x, torch.ones_like(x), margin), fires=True, margin=margin, ax=left)
     some = (t > 0).nonzero()[:: max(1, int((t > 0).sum()) // DOTS)].unbind(1)
     left.plot(s[some], cost[some], "o", markersize=5, color=style.DISTILLED, alpha=0.5, label="student's neurons")
     left.legend(loc="upper right")
