@@ -6,7 +6,6 @@ first phases, FT's paraphraser and CRD run for a few short epochs. The pictures 
 """
 
 import argparse
-import copy
 import io
 import json
 import time
@@ -39,7 +38,7 @@ from kd_teach.course import results
 from kd_teach.course.toy2d import disc_and_ring, train_student, train_teacher
 from kd_teach.data import Batch, normalise, plain_batches
 from kd_teach.measures import layer_similarity
-from kd_teach.measures.logits import confusion, mean_soft_targets
+from kd_teach.measures.logits import mean_soft_targets
 from kd_teach.methods import (
     FTLoss,
     angles,
@@ -48,7 +47,6 @@ from kd_teach.methods import (
     correlation_matrix,
     distance_ratios,
     fsp_matrix,
-    mutual_information_bound,
     neighbour_probabilities,
     partial_distance,
     sign_agreement,
@@ -61,7 +59,7 @@ from kd_teach.study.analysis import compare
 from kd_teach.study.ranking import costs as study_costs
 from kd_teach.study.ranking import ranks
 from kd_teach.study.settings_compared import gains_across
-from kd_teach.training.gradients import gradient_norms, layer_gradients
+from kd_teach.training.gradients import layer_gradients
 
 OUT = Path(__file__).parents[1] / "docs" / "gallery"
 IMAGES = 200  # of the test set, looked at by all networks
@@ -193,18 +191,6 @@ def soft_targets_by_network(scene: Scene):
 def class_similarity(scene: Scene):
     means = scene.every(lambda f: mean_soft_targets(f.logits, scene.labels, temperature=4.0))
     return plots.class_similarity_report(means, scene.classes)
-
-
-@shows(plots.logit_difference)
-def logit_difference(scene: Scene):
-    z_s = scene.features["student distilled"].logits[ONE]
-    return plots.logit_difference(scene.t.logits[ONE], z_s, scene.classes, label=int(scene.labels[ONE]))
-
-
-@shows(plots.logit_difference_report)
-def logit_differences(scene: Scene):
-    students = scene.students(lambda f: f.logits)
-    return plots.logit_difference_report(scene.t.logits, students, scene.labels, scene.classes)
 
 
 @shows(plots.calibration_report)
@@ -403,30 +389,6 @@ def neighbours(scene: Scene):
     return plots.neighbour_card(probabilities, ONE, scene.images, labels=scene.labels, classes=scene.classes)
 
 
-@shows(plots.contrast_report)
-def contrast(scene: Scene):
-    """CRD goes on with the hinted student on 1,000 images; one that starts afresh needs longer than a gallery has."""
-    torch.manual_seed(0)
-    data = load_data("shapes10", samples=1000, val=0)
-    options = {"variant": "repdistiller", "sampling": "all"}
-    student = copy.deepcopy(scene.distilled.student)
-    run = Distiller("crd", student=student, teacher=scene.teacher, data=data, **options)
-    records = list(train(run, data, Settings(epochs=8, batch_size=32, lr=0.03)))
-    k = int(0.9 * len(data.train))
-    bound = [mutual_information_bound(record.terms["distil"] / 2, k) for record in records]
-    batch = next(plain_batches(data.train, data, 256))
-    with torch.no_grad():
-        s = nn.functional.normalize(run.loss.embed_s(student.eval()(batch.images).embedding))
-        scores = s @ nn.functional.normalize(run.loss.embed_t(scene.teacher(batch.images).embedding)).T
-    strangers = scores[~torch.eye(len(scores), dtype=torch.bool)]
-    return plots.contrast_report(scores.diagonal(), strangers, {"student distilled": bound}, k)
-
-
-@shows(plots.embedding_report)
-def embeddings(scene: Scene):
-    return plots.embedding_report(scene.every(lambda f: f.embedding), scene.labels, scene.classes)
-
-
 @shows(plots.training_report)
 def training(scene: Scene):
     """FitNet's two phases: hints alone, then soft targets and labels."""
@@ -451,12 +413,6 @@ def about_to_learn(scene: Scene, method: str, **options) -> tuple[Distiller, Bat
     return run, next(plain_batches(data.train, data, 64))
 
 
-@shows(plots.gradient_bars)
-def gradients(scene: Scene):
-    table = gradient_norms(*about_to_learn(scene, "fitnet", variant="repdistiller", with_kd=0.9))
-    return plots.gradient_bars(table["norm"], table["weight"])
-
-
 @shows(plots.gradient_by_layer)
 def gradient_by_layer(scene: Scene):
     """Hints on the second of three stages reach no layer above it."""
@@ -469,12 +425,6 @@ def gradient_by_layer(scene: Scene):
 def gradient_cosines(scene: Scene):
     """Soft targets against labels."""
     return plots.gradient_cosines(layer_gradients(*about_to_learn(scene, "kd")).layers["cosine"].to_dict())
-
-
-@shows(plots.class_accuracy_change)
-def class_changes(scene: Scene):
-    before, after = scene.students(lambda f: confusion(f.logits, scene.labels, len(scene.classes))).values()
-    return plots.class_accuracy_change(before, after, scene.classes)
 
 
 @shows(plots.cost_report)

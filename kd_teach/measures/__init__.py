@@ -1,7 +1,14 @@
 """Numbers about trained networks: from their logits (`logits`), and how alike their layers are (`cka`)."""
 
 from kd_teach.measures.cka import layer_similarity, linear_cka
-from kd_teach.measures.logits import accuracy, agreement, confusion, expected_calibration_error, mean_soft_targets
+from kd_teach.measures.logits import (
+    accuracy,
+    agreement,
+    confusion,
+    expected_calibration_error,
+    mean_soft_targets,
+    reliability,
+)
 
 __all__ = [
     "accuracy",
@@ -11,4 +18,5 @@ __all__ = [
     "layer_similarity",
     "linear_cka",
     "mean_soft_targets",
+    "reliability",
 ]

@@ -59,14 +59,34 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, *, bins: int = 15
     Raises:
         ValueError: as for `accuracy`, or less than one bin.
     """
+    confidence, accuracy, count = reliability(logits, labels, bins=bins)
+    gaps = torch.where(count > 0, (accuracy - confidence).abs(), 0.0)
+    return ((count / count.sum()) * gaps).sum().item()
+
+
+def reliability(logits: Tensor, labels: Tensor, *, bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean confidence, accuracy and number of samples in each bin of confidence, the intervals (a, b].
+
+    Args:
+        logits: (N, K).
+        labels: (N,) class numbers.
+        bins: number of intervals.
+
+    Returns:
+        Three tensors (bins,); the first two are NaN where a bin is empty.
+
+    Raises:
+        ValueError: as for `accuracy`, or less than one bin.
+    """
     _check(logits, labels)
     if bins < 1:
         raise ValueError(f"bins is {bins}; expected a whole number of at least 1.")
     confidence, predicted = logits.double().softmax(dim=1).max(dim=1)
-    gap = (predicted == labels).double() - confidence  # (N,)
     which = (confidence * bins).ceil().long().clamp(1, bins) - 1
-    gap_per_bin = torch.zeros(bins, dtype=gap.dtype, device=gap.device).index_add_(0, which, gap)
-    return (gap_per_bin.abs().sum() / len(gap)).item()
+    count = which.bincount(minlength=bins)
+    sums = torch.zeros(2, bins, dtype=confidence.dtype, device=logits.device)
+    sums.index_add_(1, which, torch.stack([confidence, (predicted == labels).double()]))
+    return *(sums / count), count
 
 
 def mean_soft_targets(logits: Tensor, labels: Tensor, temperature: float = 4.0) -> Tensor:

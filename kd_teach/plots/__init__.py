@@ -18,19 +18,14 @@ from kd_teach.plots.boundaries import (
 from kd_teach.plots.calibration import calibration_report, confidence_histogram, reliability_diagram
 from kd_teach.plots.channels import channel_grid, channel_report, channel_sigmas, sigma_card
 from kd_teach.plots.comparisons import (
-    class_accuracy_change,
     cost_report,
-    logit_difference,
-    logit_difference_report,
-    logit_differences,
 )
-from kd_teach.plots.contrast import contrast_report, information_bound, score_histograms
+from kd_teach.plots.contrast import information_bound, score_histograms
 from kd_teach.plots.curves import accuracy_curves, training_curves, training_report
 from kd_teach.plots.distances import angle_histogram, distance_histogram, relation_report
-from kd_teach.plots.embeddings import embedding_map, embedding_report
 from kd_teach.plots.factors import factor_maps, project_channels, reconstructions
 from kd_teach.plots.flow import flow_distances, flow_history, flow_matrix, flow_report
-from kd_teach.plots.gradients import gradient_bars, gradient_by_layer, gradient_by_temperature, gradient_cosines
+from kd_teach.plots.gradients import gradient_by_layer, gradient_by_temperature, gradient_cosines
 from kd_teach.plots.images import image_grid
 from kd_teach.plots.layers import layer_similarity, layer_similarity_report
 from kd_teach.plots.lookalikes import class_similarity, class_similarity_report, similarity_order
@@ -79,16 +74,12 @@ __all__ = [
     "channel_order",
     "channel_report",
     "channel_sigmas",
-    "class_accuracy_change",
     "class_similarity",
     "class_similarity_report",
     "confidence_histogram",
-    "contrast_report",
     "cost_report",
     "difference_forest",
     "distance_histogram",
-    "embedding_map",
-    "embedding_report",
     "factor_maps",
     "fall_against_gain",
     "fit_regressor",
@@ -97,7 +88,6 @@ __all__ = [
     "flow_matrix",
     "flow_report",
     "gain_grid",
-    "gradient_bars",
     "gradient_by_layer",
     "gradient_by_temperature",
     "gradient_cosines",
@@ -112,9 +102,6 @@ __all__ = [
     "kernels_report",
     "layer_similarity",
     "layer_similarity_report",
-    "logit_difference",
-    "logit_difference_report",
-    "logit_differences",
     "loss_plane",
     "loss_plane_report",
     "neighbour_bars",

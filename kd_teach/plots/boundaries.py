@@ -73,12 +73,9 @@ def hinge_report(student: Numbers, fires: Numbers, silent: Numbers, *, margin: f
         ValueError: as for `side_loss`.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
-    try:
+    with style.closed_on_error(figure):
         side_loss(student, fires, fires=True, margin=margin, ax=left)
         side_loss(student, silent, fires=False, margin=margin, ax=right).set_ylabel("")
-    except ValueError:
-        plt.close(figure)
-        raise
     return figure
 
 
@@ -207,16 +204,13 @@ def boundaries_report(
     """
     count = 1 + len(students)
     figure, panels = plt.subplots(1, count, figsize=(3 * count, 3.3), layout="constrained", squeeze=False)
-    try:
+    with style.closed_on_error(figure):
         activation_boundaries({"teacher": teacher}, points, labels, ax=panels[0][0])
         fires = _fires(_fan("teacher", *teacher), points)
         for ax, (name, fan) in zip(panels[0][1:], students.items(), strict=True):
             activation_boundaries({"teacher": teacher, name: fan}, points, labels, ax=ax)
             same = (fires == _fires(_fan(name, *fan), points)).mean()
             ax.set(title=f"{100 * same:.1f} % on the same side", ylabel="")
-    except ValueError:
-        plt.close(figure)
-        raise
     return figure
 
 

@@ -14,33 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
-from kd_teach.measures.logits import expected_calibration_error
+from kd_teach.measures.logits import expected_calibration_error, reliability
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
 
 UNDER_KEY = 0.7  # of the height of the histogram's Axes: its legend stands above
-
-
-def reliability(logits: Tensor, labels: Tensor, *, bins: int = 15) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean confidence, accuracy and number of images in each bin of confidence.
-
-    The bins of `metrics.expected_calibration_error`: intervals (a, b] of equal width, so that
-    ECE = sum of count / N * |accuracy - confidence| over the bins that are not empty.
-
-    Args:
-        logits: (N, K).
-        labels: (N,) class numbers.
-        bins: number of intervals.
-
-    Returns:
-        Three tensors (bins,); NaN where a bin is empty.
-    """
-    confidence, predicted = logits.double().softmax(dim=1).max(dim=1)
-    which = (confidence * bins).ceil().long().clamp(1, bins) - 1
-    count = which.bincount(minlength=bins)
-    sums = torch.zeros(2, bins, dtype=confidence.dtype)
-    sums.index_add_(1, which, torch.stack([confidence, (predicted == labels).double()]))
-    return *(sums / count), count
 
 
 def reliability_diagram(

@@ -1,13 +1,11 @@
 """How well partners are told from strangers: scores of pairs, and what they say about shared information (CRD)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import cycle
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from kd_teach.plots import style
@@ -99,30 +97,3 @@ def information_bound(
     ax.grid(True)
     ax.legend()
     return ax
-
-
-def contrast_report(
-    positive: Numbers,
-    negative: Numbers,
-    bounds: Mapping[str, Numbers],
-    negatives: int,
-    *,
-    threshold: float | None = None,
-    epochs: Sequence[int] | None = None,
-) -> Figure:
-    """Scores left, the bound right, 9 x 3.8 inches.
-
-    Args: as for `score_histograms` and `information_bound`.
-
-    Raises:
-        ValueError: as for the two.
-    """
-    figure = plt.figure(figsize=(9, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    try:
-        score_histograms(positive, negative, threshold=threshold, ax=left)
-        information_bound(bounds, negatives, epochs=epochs, ax=right)
-    except ValueError:
-        plt.close(figure)
-        raise
-    return figure

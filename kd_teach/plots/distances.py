@@ -83,15 +83,12 @@ def relation_report(
     if list(ratios) != list(cosines):
         raise ValueError(f"ratios are of {list(ratios)}, cosines of {list(cosines)}; pass the same networks.")
     figure = plt.figure(figsize=(8, 6), layout="constrained")
-    try:
+    with style.closed_on_error(figure):
         above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
         side_by_side(above, ratios, labels, classes, True, "distance / mean", CLOSE)
         left, right = below.subplots(1, 2)
         distance_histogram(ratios, ax=left)
         angle_histogram(cosines, ax=right)
-    except ValueError:
-        plt.close(figure)
-        raise
     return figure
 
 

@@ -17,7 +17,6 @@ from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, to_array
 
 KEY_COLUMNS = 3
-FAINT = "#BBBBBB"  # what a weight starts from
 TEMPERATURES = tuple(np.geomspace(1, 32, 26).tolist())
 
 
@@ -82,47 +81,6 @@ def gradient_by_temperature(
     ax.set_title("T² keeps the pull of soft targets; without it they fade")
     ax.grid(True)
     ax.legend()
-    return ax
-
-
-def gradient_bars(
-    norms: Mapping[str, float], weights: Mapping[str, float] | None = None, *, ax: Axes | None = None
-) -> Axes:
-    """The gradient's norm of each term, and what its weight makes of it: why weights are what they are.
-
-    Args:
-        norms: term -> norm of its unweighted gradient; also a column of a table, as of `inspection.gradient_norms`.
-        weights: term -> weight; None draws the norms alone.
-        ax: where to draw; None makes a figure 7 inches wide.
-
-    The axis is logarithmic; a norm of zero has no bar, and a note says so.
-
-    Raises:
-        ValueError: no terms, other terms in the weights, numbers that are negative or not finite, or zeros only.
-    """
-    norms = _check_sizes(norms, "norms")
-    bars = {"unweighted": norms}
-    if weights is not None:
-        weights = _check_sizes(weights, "weights")
-        if missing := norms.keys() ^ weights.keys():
-            raise ValueError(f"Terms {sorted(missing)} are in only one of norms and weights; pass both for each term.")
-        bars["times its weight"] = {name: norm * weights[name] for name, norm in norms.items()}
-    low, high = _log_limits(bars)
-    ax = style.axes(ax, figsize=(7, 1.3 + 0.3 * len(norms) * len(bars)))
-    thickness = 0.8 / len(bars)
-    for i, ((name, sizes), colour) in enumerate(zip(bars.items(), (FAINT, style.TEACHER), strict=False)):
-        places = np.arange(len(norms)) + (i - (len(bars) - 1) / 2) * thickness
-        ax.barh(places, _without_zeros(sizes), thickness, color=colour, label=name)
-        for place, (term, size) in zip(places, sizes.items(), strict=True):
-            factor = "" if i == 0 else f"  (× {weights[term]:.3g})"
-            ax.text(max(size, low), place, f" {size:.2g}{factor}", va="center", fontsize=8)
-    ax.set_yticks(range(len(norms)), norms)
-    ax.set_ylim(len(norms) - 0.5, -0.5)  # read from top to bottom
-    ax.set(xscale="log", xlim=(low, high * (high / low) ** 0.25), xlabel="norm of the gradient")  # room for the notes
-    ax.set_title("How hard each term pulls" + ("" if weights is None else ", before and after its weight"))
-    ax.grid(True, axis="x")
-    if weights is not None:
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 

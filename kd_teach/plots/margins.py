@@ -156,7 +156,7 @@ def loss_plane_report(
     if not dots:
         raise ValueError("No dots to draw; pass at least one student: {'student alone': (values_t, values_s)}.")
     figure, panels = plt.subplots(1, len(dots), figsize=(4 * len(dots), 3.8), layout="constrained", squeeze=False)
-    try:
+    with style.closed_on_error(figure):
         for ax, (name, pair) in zip(panels[0], dots.items(), strict=True):
             loss_plane(cost, teacher, student, margin=margin, dots=pair, most=most, ax=ax)
             charged = _charged(cost, teacher, student, pair)
@@ -165,9 +165,6 @@ def loss_plane_report(
             ax.set_title(name)
             key = ax.get_legend().legend_handles
             ax.get_legend().remove()  # one for all stands below, where it hides no neuron
-    except ValueError:
-        plt.close(figure)
-        raise
     figure.legend(handles=key, loc="outside lower center", ncols=3)
     return figure
 

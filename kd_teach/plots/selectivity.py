@@ -206,12 +206,9 @@ def similar_regions_report(rows: Mapping[str, Numbers], image: Numbers, place: t
     rows = {name: to_array(row, f"row of {name!r}", "(H, W)") for name, row in rows.items()}
     most = max(row.max() for row in rows.values())
     figure, panels = plt.subplots(1, 1 + len(rows), figsize=(2.4 * (1 + len(rows)), 2.65), layout="compressed")
-    try:
+    with style.closed_on_error(figure):
         for ax, (name, row) in zip(panels[1:], rows.items(), strict=True):
             similar_regions(row, image, place, most=most, ax=ax).set_title(name)
-    except ValueError:
-        plt.close(figure)
-        raise
     panels[0].imshow(to_array(image, "image", "(3, H, W)").transpose(1, 2, 0), interpolation="nearest")
     panels[0].set_title("the image")
     panels[0].axis("off")

@@ -80,11 +80,8 @@ def similarity_report(
     # Low enough that the height decides how large a square is: titles are placed too low where the width does.
     height = (0.75 if shared else 1.4) + 6.1 / max(2, len(similarities))
     figure = plt.figure(figsize=(8, height), layout="compressed")
-    try:
+    with style.closed_on_error(figure):
         side_by_side(figure, similarities, labels, classes, shared, colour_label, title)
-    except ValueError:
-        plt.close(figure)
-        raise
     return figure
 
 

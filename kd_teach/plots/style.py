@@ -8,12 +8,14 @@ Teacher, student alone and distilled student keep their colours in all pictures.
 with two colours of Paul Tol's "muted" scheme and grey. Curves also differ in their markers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 TEACHER, ALONE, DISTILLED = "#0072B2", "#D55E00", "#009E73"  # blue, vermilion, bluish green
 OTHERS = ("#E69F00", "#CC79A7", "#56B4E9", "#882255", "#999933", "#777777")  # for all without a fixed colour
@@ -87,3 +89,13 @@ def colours(names: Iterable[str]) -> list[str]:
 def axes(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
     """The Axes passed in, or a new one on a figure of its own (inches), laid out so that nothing is cut."""
     return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
+
+
+@contextmanager
+def closed_on_error(figure: Figure) -> Iterator[None]:
+    """A figure that is half drawn when its numbers turn out to be wrong is closed: no notebook shall show it."""
+    try:
+        yield
+    except ValueError:
+        plt.close(figure)
+        raise

@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 
 from kd_teach._support.errors import unknown
+from kd_teach.study.cells import CONFIGURATION, CONTROLS
 from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, paired_p, t_interval
 
-CONTROLS = ("alone", "label_smoothing")  # they have no teacher: one run serves for pairs with any teacher
 SETTING = ["data", "samples", "epochs", "student"]
-CONFIGURATION = ["method", "variant", "weight", "task_weight", "with_kd", "teacher", *SETTING]
-NEEDED = ["block", *CONFIGURATION, "seed", "test_accuracy"]
+NEEDED = [*CONFIGURATION, "test_accuracy"]
 TELLING = {  # what a label names where a method has several, and how
     "variant": "",
     "teacher": "under ",
@@ -55,7 +54,7 @@ def read_study(path: str | Path) -> pd.DataFrame:
             f"{path}: the test accuracy of {row['method']}, seed {row['seed']}, is {row['test_accuracy']}; "
             "expected a share, 0..1."
         )
-    if (twice := table[table.duplicated(["block", *CONFIGURATION, "seed"])]).shape[0]:
+    if (twice := table[table.duplicated([*CONFIGURATION])]).shape[0]:
         row = twice.iloc[0]
         raise ValueError(
             f"{path} holds a run twice: {row['method']}, seed {row['seed']}, block {row['block']!r}. Delete one row."
@@ -170,7 +169,7 @@ def _controls_once(table: pd.DataFrame) -> pd.DataFrame:
     """A copy in which controls have no teacher, and so stand once where they stood once for each teacher."""
     table = table.copy()
     table.loc[table["method"].isin(CONTROLS), "teacher"] = ""
-    return table.drop_duplicates([*CONFIGURATION, "seed"])
+    return table.drop_duplicates([column for column in CONFIGURATION if column != "block"])
 
 
 def _baseline(table: pd.DataFrame, rows: pd.DataFrame, baseline: str) -> pd.DataFrame:

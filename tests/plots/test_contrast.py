@@ -59,13 +59,6 @@ def test_one_negative_has_a_ceiling_of_zero():
     assert low < 0 < high
 
 
-def test_report_has_both():
-    figure = plots.contrast_report(POSITIVE, NEGATIVE, {"a": [1.0, 2.0]}, 100, threshold=0.3)
-    scores, bound = figure.axes
-    assert scores.lines[0].get_xdata()[0] == 0.3
-    assert bound.lines[0].get_ydata().tolist() == [1.0, 2.0]
-
-
 def test_draws_on_the_axes_passed_in():
     _, axes = plt.subplots(1, 2)
     assert plots.score_histograms(POSITIVE, NEGATIVE, ax=axes[0]) is axes[0]
@@ -81,7 +74,6 @@ def test_draws_on_the_axes_passed_in():
         (lambda: plots.information_bound({"a": [1.0], "b": [1.0, 2.0]}, 8), "1 values for 2 epochs"),
         (lambda: plots.information_bound({"a": [1.0]}, 0), "negatives is 0"),
         (lambda: plots.information_bound({"a": [math.inf]}, 8), "1 of 1"),
-        (lambda: plots.contrast_report(POSITIVE, NEGATIVE, {}, 8), "at least one"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):

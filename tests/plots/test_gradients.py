@@ -61,25 +61,6 @@ def widths(bars):
     return [bar.get_width() for bar in bars]
 
 
-def test_term_bars_before_and_after_the_weight():
-    table = pd.DataFrame({"norm": [2.0, 0.01], "weight": [1.0, 3000.0]}, index=["task", "distil"])
-    for norms, weights in ((table["norm"], table["weight"]), (dict(table["norm"]), dict(table["weight"]))):
-        ax = plots.gradient_bars(norms, weights)
-        raw, weighted = ax.containers
-        assert widths(raw) == pytest.approx([2, 0.01]) and widths(weighted) == pytest.approx([2, 30])
-        assert [label.get_text() for label in ax.get_yticklabels()] == ["task", "distil"]
-        assert any("× 3e+03" in text.get_text() for text in ax.texts)
-        assert ax.get_xscale() == "log" and ax.get_xlim()[0] < 0.01 and ax.get_xlim()[1] > 30
-    assert len(plots.gradient_bars(table["norm"]).containers) == 1
-
-
-def test_zero_has_a_note_instead_of_a_bar():
-    ax = plots.gradient_bars({"task": 1.0, "distil": 0.0})
-    assert math.isnan(widths(ax.containers[0])[1])
-    assert [text.get_text().strip() for text in ax.texts] == ["1", "0"]
-    assert ax.texts[1].get_position()[0] == ax.get_xlim()[0]
-
-
 LAYERS = {"stem": 1.0, "logits": 0.5}
 
 
@@ -116,7 +97,6 @@ def test_cosine_bars():
 def test_draws_on_the_axes_passed_in(pair):
     calls = [
         lambda ax: plots.gradient_by_temperature(*pair, ax=ax),
-        lambda ax: plots.gradient_bars(LAYERS, ax=ax),
         lambda ax: plots.gradient_by_layer({"a": LAYERS}, ax=ax),
         lambda ax: plots.gradient_cosines(LAYERS, ax=ax),
     ]
@@ -136,10 +116,6 @@ Z = torch.eye(3)
         (lambda: plots.gradient_by_temperature(Z, Z + 1), "the same probabilities"),
         (lambda: plots.gradient_by_temperature(Z, 2 * Z, temperatures=(0,)), r"temperatures are \[0\]"),
         (lambda: plots.gradient_by_temperature(Z, 2 * Z, [0, 1, 3]), "expected 0..2"),
-        (lambda: plots.gradient_bars({}), "at least one"),
-        (lambda: plots.gradient_bars({"task": -1.0}), "none negative"),
-        (lambda: plots.gradient_bars({"task": 0.0}), "All norms are zero"),
-        (lambda: plots.gradient_bars({"task": 1.0}, {"distil": 1.0}), r"\['distil', 'task'\] are in only one"),
         (lambda: plots.gradient_by_layer({}), "No norms"),
         (lambda: plots.gradient_by_layer({"a": LAYERS, "b": {"stem": 1.0}}), r"'b' are \['stem'\]; expected"),
         (lambda: plots.gradient_cosines({}), "at least one"),
