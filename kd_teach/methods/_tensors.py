@@ -135,8 +135,9 @@ def check_maps(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
 
 def match_size(f_s: Tensor, f_t: Tensor) -> tuple[Tensor, Tensor]:
     """Two maps (N, C, H, W) on the smaller of their grids: the larger is pooled by averages."""
-    grid = tuple(map(min, f_s.shape[2:], f_t.shape[2:]))
-    return tuple(f if f.shape[2:] == grid else F.adaptive_avg_pool2d(f, grid) for f in (f_s, f_t))
+    h, w = map(min, f_s.shape[2:], f_t.shape[2:])
+    s, t = (f if f.shape[2:] == (h, w) else F.adaptive_avg_pool2d(f, (h, w)) for f in (f_s, f_t))
+    return s, t
 
 
 def unit(x: Tensor, dim: int = -1) -> Tensor:
