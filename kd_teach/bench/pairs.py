@@ -29,6 +29,7 @@ from kd_teach.methods import (
     SPLoss,
     VIDLoss,
 )
+from kd_teach.methods.crd import EPSILON
 from kd_teach.models.features import Features
 
 Tap = Tensor | Sequence[Tensor]
@@ -200,7 +201,7 @@ def crd(s: Features, t: Features, sizes: Sizes, *, variant: str, sampling: str =
         textbook.crd,
         *(loss.embed_s, loss.embed_t, loss.bank_s.rows, loss.bank_t.rows, rows, loss.log_z.exp()),
         temperature=loss.temperature,
-        eps=loss.critic.epsilon,
+        eps=EPSILON if loss.critic.normalised else 0.0,
     )
     return Contest(loss, form, s.embedding, t.embedding, arguments)
 
