@@ -205,17 +205,20 @@ class CRDLoss(nn.Module):
         scores = anchors @ candidates.T  # (N, m): one product, nothing of size N * K * dim
         if not self.critic.normalised:
             return self.equation(positive, scores, negative, tau, k, n)
-        log_z = self._normaliser(side, positive / tau, scores / tau, negative, k)
+        log_z = self._normaliser(side, positive, scores, negative, k)
         return self.equation(positive, scores, negative, tau, k, n, log_z)
 
     @torch.no_grad()
     def _normaliser(self, side: int, positive: Tensor, scores: Tensor, negative: Tensor, k: Tensor) -> Tensor:
-        """log Z of one side, from log-scores a.b / tau: log of n times their mean in the first batch, then frozen."""
-        drawn = negative.sum(dim=1)
-        others = scores.masked_fill(~negative, -math.inf).logsumexp(dim=1) + (k / drawn).log()  # (N,) of K scores' sum
+        """log Z of one side: of n times the mean of exp(a.b / tau) in the first batch, then frozen."""
+        if self.log_z.device.type == "cpu" and not self.log_z[side].isnan():
+            return self.log_z[side]
+        positive, scores = positive / self.temperature, scores / self.temperature
+        others = scores.masked_fill(~negative, -math.inf).logsumexp(dim=1)  # (N,) log of their sum
+        others = others + (k / negative.sum(dim=1)).log()  # of K of them
         means = torch.logaddexp(positive, others) - torch.log1p(k)  # (N,) of K + 1 scores
         measured = means.logsumexp(dim=0) - math.log(len(means)) + math.log(self.contrasts.n)
-        # A choice on the device: an `if` would wait for it in every step.
+        # Elsewhere than on the CPU a choice on the device: an `if` would wait for it in every step.
         log_z = torch.where(self.log_z[side].isnan(), measured, self.log_z[side])
         if self.training:
             self.log_z[side] = log_z
