@@ -60,8 +60,7 @@ class Contrast(NamedTuple):
     positive: Tensor  # (B,) the row it should resemble
     candidates: Tensor | None  # (m,) rows that all anchors are scored against; None: all n
     negative: Tensor  # (B, m) bool: which of them count as negatives of this anchor
-    drawn: Tensor  # (B,) how many those are
-    k: Tensor  # (B,) K of the equation: `drawn`, unless the other classes have fewer than K rows
+    k: Tensor  # (B,) K of the equation: how many those are, unless the other classes have fewer than K rows
 
 
 class Contrasts(nn.Module):
@@ -122,7 +121,7 @@ def one_of_its_class(contrasts: Contrasts, index: Tensor, own: Tensor) -> Tensor
     return contrasts.grouped[contrasts.starts[own] + (share * contrasts.counts[own]).long()]
 
 
-def random_negatives(contrasts: Contrasts, own: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def random_negatives(contrasts: Contrasts, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """K rows of other classes for each anchor: the first K such rows of one shuffle of the whole set.
 
     For one anchor that is a uniformly random set of K. The anchors of a batch share the shuffle, so their sets
@@ -136,14 +135,12 @@ def random_negatives(contrasts: Contrasts, own: Tensor) -> tuple[Tensor, Tensor,
     candidates = torch.randperm(contrasts.n)[:reach].to(own.device)
     other = contrasts.labels[candidates] != own[:, None]  # (B, m)
     negative = other & (other.cumsum(dim=1, dtype=torch.int32) <= contrasts.negatives)
-    pool = contrasts.n - contrasts.counts[own]
-    return candidates, negative, pool.clamp(max=contrasts.negatives), torch.full_like(pool, contrasts.negatives)
+    return candidates, negative, torch.full_like(own, contrasts.negatives)
 
 
-def all_negatives(contrasts: Contrasts, own: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+def all_negatives(contrasts: Contrasts, own: Tensor) -> tuple[None, Tensor, Tensor]:
     """Every row of every other class."""
-    pool = contrasts.n - contrasts.counts[own]
-    return None, contrasts.labels != own[:, None], pool, pool
+    return None, contrasts.labels != own[:, None], contrasts.n - contrasts.counts[own]
 
 
 SAMPLINGS: dict[str, tuple[Callable, Callable]] = {

@@ -8,7 +8,7 @@ import torch
 
 from kd_teach.course.widgets import vid_widget
 from kd_teach.course.widgets.vid import FLOOR, cost, draw_sigma, example
-from kd_teach.methods.vid import ChannelGaussian
+from kd_teach.methods.vid import ChannelGaussian, vid
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ def test_cost_is_that_of_the_loss():
     f_s, f_t = torch.rand(3, 2, 4, 4), torch.rand(3, 1, 4, 4)
     with torch.no_grad():
         square = (stage.mean(f_s) - f_t).square().mean().item()
-        assert cost(stage.variance().sqrt().item(), square) == pytest.approx(stage(f_s, f_t).item())
+        assert cost(stage.variance().sqrt().item(), square) == pytest.approx(
+            vid(stage.mean(f_s), f_t, stage.variance()).item()
+        )
 
 
 @pytest.mark.parametrize("square", [0.04, 1.0, 9.0])
