@@ -114,14 +114,16 @@ def bench(
     what: Annotated[Bench, typer.Argument(help="The losses, an epoch of KD, or both.")] = Bench.both,
     method: Annotated[list[str] | None, typer.Option(help="Only the losses of this method; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(help="To spend on timing each form of each loss.")] = 1.0,
+    maps: Annotated[str, typer.Option(help="That the losses see: lesson, or large as in the benchmarks.")] = "lesson",
+    published: Annotated[bool, typer.Option(help="Race the published forms too; large maps take them minutes.")] = True,
     device: Annotated[str, typer.Option(help="Of the losses: cpu or cuda. The epoch is on the CPU.")] = "cpu",
     precision: Precision = "auto",
 ) -> None:
-    """Time each loss and one KD epoch against their textbook forms, side by side."""
+    """Time each loss against its plain equation and published forms, and one KD epoch against the textbook loop."""
     from kd_teach.bench import bench_epoch, bench_losses, show
 
     if what in (Bench.both, Bench.losses):
-        print(show(bench_losses(method, seconds=seconds, device=device)))
+        print(show(bench_losses(method, seconds=seconds, sizes=maps, device=device, published=published)))
     if what in (Bench.both, Bench.epoch):
         result = bench_epoch(precision=precision)
         print(f"textbook loop (DataLoader, PIL, float32, NCHW): {result['textbook']:7.0f} images/s")

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kd_teach.methods.crd import EPSILON
 from kd_teach.methods.nst import square_distances
 
 Maps = Sequence[Tensor]  # (N, C, H, W), one per stage
@@ -67,7 +68,7 @@ def crd_side(loss: Any, anchors: Tensor, bank: Tensor, rows: Tensor, z: Tensor) 
     (batch, columns), (n, dim) = rows.shape, bank.shape
     gathered = bank.index_select(0, rows.flatten()).reshape(batch, columns, dim)
     scores = torch.exp(torch.bmm(gathered, anchors.unsqueeze(2)).squeeze(2) / loss.temperature) / z  # (N, K + 1)
-    noise, eps = (columns - 1) / n, 1e-7 if loss.critic.normalised else 0.0
+    noise, eps = (columns - 1) / n, EPSILON if loss.critic.normalised else 0.0
     positive = torch.log(scores[:, 0] / (scores[:, 0] + noise + eps))
     negative = torch.log(noise / (scores[:, 1:] + noise + eps))
     return -(positive.sum() + negative.sum()) / batch

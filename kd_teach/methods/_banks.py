@@ -25,6 +25,8 @@ class MemoryBank(nn.Module):
     The rows start uniform in +-1/sqrt(dim/3), which makes their norms about 1, from torch's global generator.
     """
 
+    rows: Tensor
+
     def __init__(self, n: int, dim: int, *, momentum: float) -> None:
         super().__init__()
         if not 0 <= momentum < 1:
@@ -76,6 +78,11 @@ class Contrasts(nn.Module):
 
     All draws come from torch's global CPU generator, on whatever device the labels are.
     """
+
+    labels: Tensor
+    counts: Tensor
+    grouped: Tensor
+    starts: Tensor
 
     def __init__(self, labels: Tensor, *, negatives: int, sampling: str) -> None:
         super().__init__()
@@ -150,8 +157,8 @@ SAMPLINGS: dict[str, tuple[Callable, Callable]] = {
 }
 
 
-def check_index(index: Tensor | None, *, batch: int, n: int) -> None:
-    """Refuse an index that does not say which training image each of the `batch` samples is."""
+def check_index(index: Tensor | None, *, batch: int, n: int) -> Tensor:
+    """The index; one that does not say which training image each of the `batch` samples is, is refused."""
     if not isinstance(index, Tensor) or not is_integer(index):
         raise TypeError(
             f"The index is {kind_of(index)}; expected an integer tensor ({batch},): the row in the training set of "
@@ -165,6 +172,7 @@ def check_index(index: Tensor | None, *, batch: int, n: int) -> None:
             f"The index runs from {int(index.min())} to {int(index.max())}; expected rows 0 to {n - 1} of the "
             "training set whose labels the loss was built with."
         )
+    return index
 
 
 def is_integer(tensor: Tensor) -> bool:

@@ -174,30 +174,3 @@ def _length(x: Tensor, dim: int) -> Tensor:
     """The norm along `dim`, infinite for rows that count as zero."""
     norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
     return torch.where(norm > DEAD, norm, torch.inf)
-
-
-def inner(a: Tensor, b: Tensor) -> Tensor:
-    """The sum of the products of two tensors of one shape, read once: no tensor of products in between."""
-    return torch.dot(a.flatten(), b.flatten())
-
-
-def energy(f: Tensor, dim: int) -> Tensor:
-    """The sum of squares of a map along `dim`, without that dimension.
-
-    As `f.pow(2).sum(dim)`, whose backward pass makes three copies of the map; this one makes the gradient only.
-    """
-    return _Energy.apply(f, dim)
-
-
-class _Energy(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, f: Tensor, dim: int) -> Tensor:
-        ctx.save_for_backward(f)
-        ctx.dim = dim
-        # Sample by sample, so that the squares of one are still in the cache when they are added up.
-        return torch.stack([sample.square().sum(dim - 1) for sample in f])
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        (f,) = ctx.saved_tensors
-        return f * (2 * grad).unsqueeze(ctx.dim), None

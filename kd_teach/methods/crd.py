@@ -143,6 +143,9 @@ class CRDLoss(nn.Module):
         >>> loss.after_step()
     """
 
+    log_z: Tensor
+    equation: Callable[..., Tensor]
+
     def __init__(
         self,
         student_width: int,
@@ -188,8 +191,7 @@ class CRDLoss(nn.Module):
                 f"The embeddings of student and teacher have widths {came}; this loss was built for {expected}. "
                 "Tap the same layers, or build a new CRDLoss."
             )
-        check_index(index, batch=len(e_s), n=self.contrasts.n)
-        index = index.to(e_s.device, torch.int64)
+        index = check_index(index, batch=len(e_s), n=self.contrasts.n).to(e_s.device, torch.int64)
         v_s, v_t = unit(self.embed_s(e_s)), unit(self.embed_t(e_t.detach()))  # (N, dim)
         if self.training:
             self.last = index, v_s.detach(), v_t.detach()

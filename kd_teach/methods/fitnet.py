@@ -100,7 +100,7 @@ class HintLoss(nn.Module):
         if variant not in VARIANTS:
             raise unknown("variant of HintLoss", variant, VARIANTS)
         self.equation = VARIANTS[variant]
-        self.student_shape, self.teacher_shape = tuple(student_shape), tuple(teacher_shape)
+        self.student_shape, self.teacher_shape = student_shape, teacher_shape
         copied = variant == "repdistiller"
         layers = [regressor(self.student_shape, self.teacher_shape, strided=copied)]
         if copied:

@@ -23,6 +23,7 @@ Differs   The paper sums over entries and weighs stage k by lambda_k; here lambd
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -49,7 +50,7 @@ def variance(alpha: Tensor, floor: float) -> Tensor:
 
 
 INITIAL_VARIANCE = 5.0
-VARIANTS = {  # of the regressor and of sigma^2; the equation is the same
+VARIANTS: dict[str, Any] = {  # of the regressor and of sigma^2; the equation is the same
     "paper": {"normed": True, "floor": 1e-2},
     "repdistiller": {"normed": False, "floor": 1e-5},
 }
@@ -119,7 +120,7 @@ class VIDLoss(nn.Module):
                 "same number, at least one: a (C, H, W) per stage."
             )
         self.channels = [(c_s, c_t) for (c_s, *_), (c_t, *_) in zip(student_shapes, teacher_shapes, strict=True)]
-        self.stages = nn.ModuleList(  # registered: a plain list would hide the variances from the optimiser
+        self.stages: Any = nn.ModuleList(  # registered: a plain list would hide the variances from the optimiser
             ChannelGaussian(c_s, c_t, **VARIANTS[variant]) for c_s, c_t in self.channels
         )
 
