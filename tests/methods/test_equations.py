@@ -17,7 +17,7 @@ every = pytest.mark.parametrize(("method", "variant"), EVERY)
 
 def compared(method: str, variant: str, other) -> None:
     """Value and student gradient of the loss as it runs, and with another form of its equation in place."""
-    made = case(method, variant, n=4)
+    made = case(method, variant, n=3)
     value, grads = gradients(made)
     made.loss.equation = other
     again, grads_again = gradients(made)
