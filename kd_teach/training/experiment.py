@@ -130,7 +130,7 @@ def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume
             "the same. Write it in a file or in a cell of a notebook."
         )
         cache = None
-    card = _configure(run, what | {"code": code.digest, "state": state.digest}, data, settings)
+    card = _configure(run, what, {"code": code.digest, "state": state.digest}, data, settings)
     folder = Path(cache) / card["config_hash"] if cache else Path(out) if out else None
     if folder and (finished := claim(folder, card, resume or bool(cache))):
         result = read_run(folder, finished, run.student)
@@ -154,7 +154,7 @@ def say_once(text: str) -> None:
     warnings.warn(text, stacklevel=4)
 
 
-def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
+def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings) -> dict:
     """The card of a run that has not begun: all that decides on its outcome, a hash of that, and the machine."""
     here = {
         "device": pick_device(settings.device).type,
@@ -170,6 +170,7 @@ def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
         "normalisation": {"mean": list(data.mean), "std": list(data.std)},
         "settings": asdict(settings) | here,
         "threads": torch.get_num_threads() if here["device"] == "cpu" else None,  # sums are split among them
+        **code,
     }
     return config | {
         "config_hash": config_hash(config),

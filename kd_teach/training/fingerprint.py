@@ -37,6 +37,7 @@ LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib
 ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, range, type(...), type(NotImplemented))
 ATOMS += (torch.dtype, torch.device, torch.memory_format, torch.layout, types.GenericAlias, types.UnionType)
 GLOBAL_READS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+HEAP_TYPE = 1 << 9  # a flag of classes that Python code makes
 HAS_DOCSTRING = 0x4000000  # a flag since Python 3.13
 WRITTEN_BY_PYTHON = {"__new__", "__init__", "__repr__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"}
 WRITTEN_BY_PYTHON |= {"__setattr__", "__delattr__"}  # for dataclasses and named tuples, whose fields have a source
@@ -201,7 +202,8 @@ class Walk:
     def kind(self, kind: type) -> None:
         """A class: its name, and of one's own all that its body holds and the classes that it derives from."""
         self.library(kind.__module__, kind.__qualname__)
-        if not is_own(kind.__module__):
+        made_by_exec = kind.__module__ == "builtins" and kind.__flags__ & HEAP_TYPE  # in a namespace without a name
+        if not (made_by_exec or is_own(kind.__module__)):
             return
         file = getattr(sys.modules.get(kind.__module__), "__file__", None)
         if file and not file.endswith((".py", ".pyc", ".ipynb")):
