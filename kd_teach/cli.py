@@ -187,6 +187,9 @@ def study(
     address: Address = None,
     resources: Resources = None,
     retries: Annotated[int, typer.Option(help="How often a run is tried again after its worker died.")] = 2,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Also what stands in the table, made by whatever code.")
+    ] = False,
     show: Annotated[bool, typer.Option("--show", help="List the runs, and start none.")] = False,
 ) -> None:
     """Run methods x pairs x seeds x budgets; what is there already is not run again. Fails if any run did.
@@ -220,6 +223,7 @@ def study(
         address=address,
         resources=read_resources(resources or []),
         retries=retries,
+        renew=renew,
     )
     print(done)
     if done.failures:
@@ -336,6 +340,26 @@ def legality(
 
     for row in legality(student, teacher).reset_index().itertuples():
         print(f"{row.method:8} {row.variant:13} {'yes' if row.legal else f'no: {row.why_not}'}")
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path | None, typer.Option(help="Of run folders; the notebooks' cache if left out.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete them, unfinished ones too.")] = False,
+) -> None:
+    """List the runs in the cache, with their sizes; or clear it."""
+    from kd_teach._support.files import cache_dir
+    from kd_teach.training.kept import clear_runs, kept_runs
+
+    folder = folder or cache_dir() / "runs"
+    kept = kept_runs(folder)
+    for run in kept:
+        print(run)
+    megabytes = f"{sum(run.bytes for run in kept) / 1e6:.1f} MB"
+    if clear:
+        print(f"{clear_runs(kept)} of {len(kept)} runs deleted from {folder}; they held {megabytes}.")
+    else:
+        print(f"{len(kept)} runs in {folder}, {megabytes}.")
 
 
 @app.command()

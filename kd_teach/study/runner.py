@@ -49,9 +49,13 @@ def run_study(
     address: str | None = None,
     resources: Mapping[str, float] | None = None,
     retries: int = 2,
+    renew: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Report:
-    """Carry out all cells of a study that are not there yet, and write its table.
+    """Carry out all cells of a study that are not in its table yet, and write it.
+
+    A row that stands in the table is done, whatever code made it (its column `code` says which): days of training are
+    not lost to a renamed variable.
 
     Killed at any moment and called again, it finds finished runs, goes on with the unfinished one from its last epoch,
     and ends with the same table: training is bit-reproducible for one number of threads.
@@ -67,6 +71,7 @@ def run_study(
             kd_teach, the data, and, to find finished runs again, the folder `runs` under the same path.
         resources: what a cell takes of a Dask worker's declared resources, such as {"GPU": 0.25}.
         retries: how often a cell is tried again after its worker died.
+        renew: carry out the cells of rows that stand in the table too. A run of the same code is read from `runs`.
         say: gets one line per cell, with the time left; None prints it, above the bar.
 
     Raises:
@@ -80,8 +85,10 @@ def run_study(
         raise ValueError(f"workers is {workers}; expected at least 1.")
     runs = Path(runs or cache_dir() / "runs").absolute()
     threads = threads or (None if workers == 1 and not address else 1)
-    jobs = jobs_of(study.cells)
     table = Table(out, CURVES if study.select else MEASUREMENTS)
+    standing = [] if renew else [cell for cell in study.cells if table.keep(cell)]
+    missing = [cell for cell in study.cells if cell not in standing]
+    jobs = jobs_of(missing)
     if address:
         outcomes = on_cluster(jobs, partial(in_worker, runs=runs, threads=threads), address, resources, retries)
     elif workers > 1:
@@ -91,8 +98,11 @@ def run_study(
 
     made_by = MadeBy(out.with_suffix(".json"), workers=workers, threads=threads, address=address)
     failures, done = [], []
-    with bar(None, total=len(study.cells), desc=out.stem, unit="cell") as shown:
-        for outcome in timed(outcomes, len(study.cells), say or partial(above, shown)):
+    with bar(None, total=len(missing), desc=out.stem, unit="cell") as shown:
+        say = say or partial(above, shown)
+        if standing:
+            say(f"{len(standing)} of {len(study.cells)} cells stand in {out}; --renew carries them out again.")
+        for outcome in timed(outcomes, len(missing), say):
             shown.update()
             if outcome.columns is None:
                 failures.append(outcome)
@@ -101,9 +111,10 @@ def run_study(
                 table.put(table.layout.row(outcome.cell, outcome.columns))
                 made_by.note(outcome)
     table.close(study.cells)
-    chosen = choose(table, [o.cell.method for o in done if not o.cell.is_control]) if study.select else []
+    there = standing + [outcome.cell for outcome in done]
+    chosen = choose(table, [cell.method for cell in there if not cell.is_control]) if study.select else []
     write_failures(failures_file(out), failures)
-    return Report(out, len(done), failures, chosen)
+    return Report(out, len(there), failures, chosen)
 
 
 def above(shown: tqdm, line: str) -> None:

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from kd_teach._support.files import write_whole
@@ -26,17 +26,32 @@ class Layout:
 
     def row(self, cell: Cell, measured: Mapping) -> dict:
         """What the table keeps of a cell's row."""
-        return {name: (measured | {"multiple": cell.multiple, "chosen": False})[name] for name in self.columns}
+        all_of_it = measured | {"multiple": cell.multiple, "chosen": False, "asked": self.asked(cell)}
+        return {name: all_of_it[name] for name in self.columns}
+
+    def asked(self, cell: Cell) -> str:
+        """What was asked for and has no column of its own, and how many images: a row's stay is decided by this too."""
+        values = {field.name: getattr(cell.filled(), field.name) for field in fields(Cell)}
+        asked = {
+            name: value for name, value in values.items() if name not in (*self.columns, "block", "multiple") and value
+        }
+        asked |= {"samples": cell.samples or "all"} | asked.pop("options", {}) | asked.pop("settings", {})
+        return "; ".join(f"{name}={asked[name]}" for name in sorted(asked))
+
+    def request(self, row: Mapping) -> tuple[str, ...]:
+        """Of a row: all that says which run it is of, whatever code made it."""
+        names = [name for name in self.columns if name in {*CONFIGURATION, "multiple"} - {"samples"}]
+        return tuple(text_of(row[name]) for name in (*names, "asked"))
 
 
 MEASUREMENTS = Layout(
-    columns=COLUMNS,
+    columns=(*COLUMNS, "asked", "code"),
     identity=CONFIGURATION,
     sort_by=("block", "data", "samples", "epochs", "teacher", "student", *CONFIGURATION),
     part="block",
 )
 CURVES = Layout(
-    columns=("method", "variant", "multiple", "weight", "val_accuracy", "epochs", "seed", "chosen"),
+    columns=("method", "variant", "multiple", "weight", "val_accuracy", "epochs", "seed", "chosen", "asked", "code"),
     identity=("method", "variant", "multiple", "epochs", "seed"),
     sort_by=("method", "variant", "multiple", "epochs", "seed"),
     part="method",  # and not its variant: one that is no longer tuned must not leave a chosen weight behind
@@ -61,6 +76,16 @@ class Table:
                 if tuple(reader.fieldnames or ()) != layout.columns:
                     raise ValueError(f"{path} has other columns than a study's; choose another file by --out.")
                 self._rows = {self._name(row): row for row in reader}
+
+    def keep(self, cell: Cell) -> bool:
+        """Whether the cell's row stands here; then it stays, whatever code made it."""
+        columns = cell.columns() | {"multiple": cell.multiple, "asked": self.layout.asked(cell)}
+        wanted = self.layout.request(columns)
+        for name, row in self._rows.items():
+            if self.layout.request(row) == wanted:
+                self._put.add(name)
+                return True
+        return False
 
     def put(self, row: Mapping) -> None:
         """Keep a row and write the file."""

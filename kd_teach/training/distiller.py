@@ -17,6 +17,7 @@ from kd_teach.methods import KDLoss, get_recipe
 from kd_teach.methods._tensors import in_float32
 from kd_teach.methods.recipe import Context, Phase, Recipe, Terms
 from kd_teach.models.features import Features, look
+from kd_teach.training.pairs import check_apart
 
 
 class Alone:
@@ -59,7 +60,8 @@ class Distiller:
         options: what the method itself takes, such as `temperature` (KD) or `stage` (FitNet).
 
     Raises:
-        ValueError: an unknown method or variant, or a network whose class count differs from the data's.
+        ValueError: an unknown method or variant, a network whose class count differs from the data's, or two networks
+            that share weights.
         TypeError: an option that the method does not take.
     """
 
@@ -82,6 +84,7 @@ class Distiller:
         if self.variant not in recipe.variants:
             raise unknown(f"variant of {recipe.name}", self.variant, recipe.variants)
         chosen = recipe.variants[self.variant]
+        check_apart(student, teacher)
         self.student, self.teacher = student, teacher
         self.weight = chosen.weight if weight is None else weight
         self.task_weight = chosen.task_weight if task_weight is None else task_weight

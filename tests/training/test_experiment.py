@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from tqdm import tqdm
 
 from kd_teach import (
     create_model,
@@ -90,28 +91,25 @@ def test_ctrl_c_in_the_last_batch_of_an_epoch_does_not_finish_a_run(tmp_path, mo
     assert (tmp_path / "run" / "checkpoint.pt").exists()
 
 
-def test_interrupted_run_says_how_to_go_on(tmp_path, capsys):
+def test_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     whole = train_alone("resnet8", **BUDGET)
     run = {"out": tmp_path / "run", **BUDGET}
-    torch.manual_seed(0)
-    pressed = create_model("resnet8", 3)  # Ctrl-C comes during its second training step
-    count = 0
 
-    def press(module, images, features):
-        nonlocal count
-        count += module.training
-        if count == 2 and module.training:
-            os.kill(os.getpid(), signal.SIGINT)
+    class Pressed(tqdm):  # Ctrl-C comes before the second training step
+        def __iter__(self):
+            for count, batch in enumerate(super().__iter__()):
+                if count == 1:
+                    os.kill(os.getpid(), signal.SIGINT)
+                yield batch
 
-    handle = pressed.register_forward_hook(press)
-    result = train_alone(pressed, **run)
-    handle.remove()
+    with monkeypatch.context() as patch:
+        patch.setattr("kd_teach._support.progress.tqdm", Pressed)
+        result = train_alone("resnet8", **run)
     assert math.isnan(result.test_accuracy) and "--resume" in capsys.readouterr().out
     assert (tmp_path / "run" / "checkpoint.pt").exists()
     with pytest.raises(FileExistsError, match="holds a run; go on with it"):
-        train_alone(pressed, **run)
-    torch.manual_seed(0)
-    resumed = train_alone(create_model("resnet8", 3), resume=True, **run)
+        train_alone("resnet8", **run)
+    resumed = train_alone("resnet8", resume=True, **run)
     assert same_weights(resumed.student, whole.student)
     assert not (tmp_path / "run" / "checkpoint.pt").exists()
 
