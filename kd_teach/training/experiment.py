@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kd_teach.data import Data, load_data
+from kd_teach._support.files import sha256
+from kd_teach._support.numbers import whole
+from kd_teach.data import Data, batches_per_epoch, load_data
 from kd_teach.measures.logits import accuracy, confusion
 from kd_teach.methods.recipe import Recipe, Run
 from kd_teach.models import create_model
@@ -22,12 +25,12 @@ from kd_teach.training.loop import train
 from kd_teach.training.precision import pick_device, pick_precision
 from kd_teach.training.records import Record, history_table
 from kd_teach.training.run_folder import (
+    Place,
     Result,
-    claim,
     config_hash,
     environment,
     finish,
-    read_run,
+    weights_file,
     weights_fingerprint,
     write_history,
 )
@@ -112,18 +115,28 @@ def train_alone(
 
 
 def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
-    """Configure, claim the folder, train, finish."""
+    """Configure, refuse what cannot run, claim the folder, train, finish."""
     card = _configure(run, what, data, settings)
+    _check(run, data, settings)
     folder = Path(cache) / card["config_hash"] if cache else Path(out) if out else None
-    if folder and (finished := claim(folder, card, resume or bool(cache))):
-        return read_run(folder, finished, run.student)
-    history, complete = _train(run, data, settings, folder, on_epoch)
-    if complete:
-        return _finish(run.student, history, card, data, settings, folder)
-    if folder:
-        again = "The same once more" if cache else "The same with resume=True or --resume"
-        print(f"Stopped; the state is in {folder / 'checkpoint.pt'}. {again} goes on from there.")
+    place = Place(folder, forgiving=bool(cache))
+    with place.claimed(card, run.student, resume=resume or bool(cache)) as found:
+        if found:
+            return found
+        history, complete = _train(run, data, settings, place, on_epoch)
+        if complete:
+            return _finish(run.student, history, card, data, settings, place)
+        if place.folder:
+            again = "The same once more" if cache else "The same with resume=True or --resume"
+            print(f"Stopped; the state is in {place.checkpoint}. {again} goes on from there.")
     return Result(run.student.eval(), history, math.nan, card)
+
+
+def _check(run: Run, data: Data, settings: Settings) -> None:
+    """Refuse, before anything is written, what the first step would refuse."""
+    epochs_of_phases(run.phases(), settings)
+    batches_per_epoch(data, settings.batch_size)
+    whole("augment.pad (--crop-pad)", settings.augment.pad, 0, min(data.train.images.shape[2:]))
 
 
 def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
@@ -149,28 +162,28 @@ def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
     }
 
 
-def _train(run: Run, data: Data, settings: Settings, folder: Path | None, on_epoch) -> tuple[pd.DataFrame, bool]:
+def _train(run: Run, data: Data, settings: Settings, place: Place, on_epoch) -> tuple[pd.DataFrame, bool]:
     """The history, and whether all epochs were trained to their end; with a folder, both are kept as they come."""
     torch.manual_seed(settings.seed)
     records = []
     with Interruptible() as between_epochs:  # within an epoch, train itself listens for Ctrl-C
-        for record in train(run, data, settings, checkpoint=folder / "checkpoint.pt" if folder else None):
+        for record in train(run, data, settings, checkpoint=place.checkpoint, forgiving=place.forgiving):
             records.append(record)
             if on_epoch:
                 on_epoch(record)
             if between_epochs.asked or not record.complete:
                 break
     history = history_table(records)
-    if folder:
-        write_history(folder, history)
+    place.keep(partial(write_history, history=history))
     # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
     return history, sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
 
 
 def _finish(
-    student: nn.Module, history: pd.DataFrame, card: dict, data: Data, settings: Settings, folder: Path | None
+    student: nn.Module, history: pd.DataFrame, card: dict, data: Data, settings: Settings, place: Place
 ) -> Result:
     """The outcome on the test images, and where there is a folder, all files of a finished run."""
+    weights = weights_file(student)
     logits = predict(student, data.test, data, settings)
     card = card | {
         "test_accuracy": accuracy(logits, data.test.labels),
@@ -179,9 +192,9 @@ def _finish(
         "classes": list(data.classes),
         "parameters": sum(p.numel() for p in student.parameters()),
         "seconds": round(history["seconds"].sum(), 1),
+        "weights_sha256": sha256(weights),
     }
-    if folder:
-        finish(folder, student, history, card)
+    place.keep(partial(finish, weights=weights, history=history, card=card))
     return Result(student, history, card["test_accuracy"], card)
 
 
