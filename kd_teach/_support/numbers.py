@@ -1,10 +1,10 @@
 """Numbers that people type, checked before anything is done with them: from the command line, TOML or Python."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 
-ANY_SEED = {"low": -(2**63), "high": 2**63 - 1}  # what torch.manual_seed takes
+HUGE = 1e300  # no double is near its end, and no sum of two leaves it
 
 
 def whole(name: str, value, low: int | None = None, high: int | None = None) -> int:
@@ -24,7 +24,7 @@ def number(
     Args:
         above, below: exclude `low`, `high` themselves.
     """
-    good = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    good = isinstance(value, Real) and not isinstance(value, bool) and -HUGE < value < HUGE  # NaN is not
     if not good or not low <= value <= high or (above and value == low) or (below and value == high):
         bounds = [f"{'above' if above else 'of at least'} {low:g}"] if low > -math.inf else []
         bounds += [f"{'below' if below else 'of at most'} {high:g}"] if high < math.inf else []
@@ -32,11 +32,23 @@ def number(
     return value if isinstance(value, int | float) else float(value)
 
 
-def word(name: str, value, known: Sequence[str]) -> str:
-    """`value`, which must be one of a few words."""
-    if value not in known:
-        raise ValueError(f"{name} is {shown(value)}; expected {', '.join(known[:-1])} or {known[-1]}.")
+def seed_of(value) -> int:
+    """A seed: any whole number that PyTorch takes."""
+    return whole("seed", value, -(2**63), 2**63 - 1)
+
+
+def word(name: str, value, known: Sequence):
+    """`value`, which must be one of a few words, or of True and False."""
+    if not any(value is one or (isinstance(one, str) and value == one) for one in known):
+        raise ValueError(f"{name} is {shown(value)}; expected {', '.join(map(str, known[:-1]))} or {known[-1]}.")
     return value
+
+
+def listed(name: str, value) -> list:
+    """The entries of a list, or of what stands for one; a word is none, though it has letters."""
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise ValueError(f"{name} is {shown(value)}; expected a list.")
+    return list(value)
 
 
 def span(low: int | None, high: int | None) -> str:

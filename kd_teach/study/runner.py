@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from kd_teach._support.files import cache_dir
+from kd_teach._support.numbers import whole
 from kd_teach._support.progress import bar
 from kd_teach.study.cluster import on_cluster
 from kd_teach.study.grid import Study
@@ -76,8 +77,7 @@ def run_study(
     out = Path(out or study.out or "")
     if out.suffix != ".csv":
         raise ValueError(f"The table is to be written to {str(out)!r}; expected a file name ending in .csv (--out).")
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; expected at least 1.")
+    check_processes(workers, threads, retries)
     runs = Path(runs or cache_dir() / "runs").absolute()
     threads = threads or (None if workers == 1 and not address else 1)
     jobs = jobs_of(study.cells)
@@ -104,6 +104,13 @@ def run_study(
     chosen = choose(table, [o.cell.method for o in done if not o.cell.is_control]) if study.select else []
     write_failures(failures_file(out), failures)
     return Report(out, len(done), failures, chosen)
+
+
+def check_processes(workers: int = 1, threads: int | None = None, retries: int = 0) -> None:
+    """Refuse impossible numbers of processes."""
+    whole("workers", workers, 1, 1024)
+    whole("threads", 1 if threads is None else threads, 1, 1024)
+    whole("retries", retries, 0)
 
 
 def above(shown: tqdm, line: str) -> None:

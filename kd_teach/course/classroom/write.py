@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import whole
 from kd_teach.course.classroom.notebooks import assignment, exercise_of, for_instructors, for_students
 from kd_teach.course.classroom.readme import CONFIG, readme
 from kd_teach.course.heads import Head, course
@@ -31,8 +32,7 @@ def write_classroom(
         ValueError: an unknown topic, or points below 1.
     """
     out = Path(out)
-    if points < 1:
-        raise ValueError(f"points is {points}; expected a whole number of 1 or more for each star of an exercise.")
+    whole("points (for each star of an exercise)", points, 1, 1000)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} is not empty; choose another folder, for it may hold a class's work.")
     heads = choose(course(folder), topics)
