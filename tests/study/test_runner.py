@@ -51,7 +51,7 @@ def test_a_row_per_cell_and_what_made_them_beside(serial):
     made_by = json.loads(serial.with_suffix(".json").read_text())["tiny"]
     assert made_by.keys() == {"versions", "command", "date", "hardware", "threads", "workers"}
     assert made_by["threads"] == 1 and made_by["workers"] == 1 and made_by["hardware"]["cores"] >= 1
-    assert {path.name for path in serial.parent.iterdir()} == {"t.csv", "t.json", "runs"}
+    assert {path.name for path in serial.parent.iterdir()} == {"t.csv", ".t.csv.lock", "t.json", "runs"}
 
 
 def test_what_is_there_is_not_run_again(world, serial, monkeypatch):
