@@ -20,9 +20,9 @@ class Finding:
     setting: str = ""  # networks, data and budget
 
     def __str__(self) -> str:
-        if self.verdict == "NO RUNS":
-            return f"No stored runs of {self.missing} yet."
         r = self.numbers
+        if r is None:
+            return f"No stored runs of {self.missing} yet."
         left_out = f" (without a partner and left out: seed {r['unpaired']})" if r["unpaired"] else ""
         if self.verdict == "TOO FEW SEEDS":
             return f"{self.method} against {self.baseline}: {r['n']} paired seed(s){left_out}, no interval, no verdict."

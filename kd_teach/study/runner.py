@@ -91,7 +91,7 @@ def run_study(
 
     made_by = MadeBy(out.with_suffix(".json"), workers=workers, threads=threads, address=address)
     failures, done = [], []
-    with bar(None, total=len(study.cells), desc=out.stem, unit="cell") as shown:
+    with bar(study.cells, desc=out.stem, unit="cell") as shown:
         for outcome in timed(outcomes, len(study.cells), say or partial(above, shown)):
             shown.update()
             if outcome.columns is None:

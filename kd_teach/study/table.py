@@ -24,7 +24,7 @@ class Layout:
     sort_by: tuple[str, ...]
     part: str  # the column that says to which part of a table a row belongs
 
-    def row(self, cell: Cell, measured: Mapping) -> dict:
+    def row(self, cell: Cell, measured: dict) -> dict:
         """What the table keeps of a cell's row."""
         return {name: (measured | {"multiple": cell.multiple, "chosen": False})[name] for name in self.columns}
 
