@@ -77,7 +77,7 @@ def flag_study(flags: Mapping) -> Study:
         flags: method and budget (words), pair (TEACHER:STUDENT), samples, val and epochs (of every budget), and other
             keys of a block; None or empty where a flag was left out.
     """
-    given: dict = {"data": "shapes10", "budget": ["lesson"]}
+    given = {"data": "shapes10", "budget": ["lesson"]}
     given |= {key: value for key, value in flags.items() if value not in (None, [])}
     if missing := [f"--{key}" for key in ("method", "pair") if key not in given]:
         raise ValueError(f"{' and '.join(missing)} missing: name a study ({', '.join(list_studies())}), or give them.")
@@ -99,7 +99,7 @@ def make_study(grid: Mapping) -> Study:
     if select not in ("test", "validation"):
         raise unknown("value of select", select, ("test", "validation"))
     shared = {key: value for key, value in grid.items() if key not in TOP}
-    cells: dict[tuple, Cell] = {}
+    cells = {}
     for block in grid.get("block", [{}]):
         check_names("key of a block", block, BLOCK)
         merged = DEFAULTS | shared | block

@@ -23,7 +23,7 @@ FAILURE = ("block", "method", "variant", "weight", "with_kd", "teacher", "studen
 
 
 @dataclass(frozen=True)
-class StudyResult:
+class Report:
     """How a study ended."""
 
     table: Path
@@ -50,7 +50,7 @@ def run_study(
     resources: Mapping[str, float] | None = None,
     retries: int = 2,
     say: Callable[[str], None] | None = None,
-) -> StudyResult:
+) -> Report:
     """Carry out all cells of a study that are not there yet, and write its table.
 
     Killed at any moment and called again, it finds finished runs, goes on with the unfinished one from its last epoch,
@@ -91,7 +91,7 @@ def run_study(
 
     made_by = MadeBy(out.with_suffix(".json"), workers=workers, threads=threads, address=address)
     failures, done = [], []
-    with bar(study.cells, desc=out.stem, unit="cell") as shown:
+    with bar(None, total=len(study.cells), desc=out.stem, unit="cell") as shown:
         for outcome in timed(outcomes, len(study.cells), say or partial(above, shown)):
             shown.update()
             if outcome.columns is None:
@@ -103,7 +103,7 @@ def run_study(
     table.close(study.cells)
     chosen = choose(table, [o.cell.method for o in done if not o.cell.is_control]) if study.select else []
     write_failures(failures_file(out), failures)
-    return StudyResult(out, len(done), failures, chosen)
+    return Report(out, len(done), failures, chosen)
 
 
 def above(shown: tqdm, line: str) -> None:
