@@ -225,7 +225,7 @@ def gain_grid(gains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Args:
         gains: a row per setting and method with setting, method, difference (points), n (pairs) and verdict, as
-            `study.across.gains_across` gives it; rows and columns keep its order.
+            `study.settings_compared.gains_across` gives it; rows and columns keep its order.
         ax: where to draw; None makes a figure.
 
     Raises:

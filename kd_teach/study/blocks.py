@@ -20,8 +20,8 @@ from kd_teach.training.teachers import load_teacher, teacher_card
 
 MOST_SEEDS = 10_000
 TABLES = ("weights", "variants", "options", "settings")  # of a block: these are merged with those at the top
-BLOCK = ("data", "pairs", "budgets", "seeds", "methods", "weight", "multiples", "task_weight", "with_kd", "variant")
-BLOCK += ("label_smoothing", "name", *TABLES)
+BLOCK: tuple[str, ...] = ("data", "pairs", "budgets", "seeds", "methods", "weight", "multiples", "task_weight")
+BLOCK += ("with_kd", "variant", "label_smoothing", "name", *TABLES)
 BUDGET = ("like", "share", "samples", "val", "epochs")
 DEFAULTS = {"name": "study", "weight": "published", "multiples": [1], "budgets": ["lesson"], "seeds": 1}
 
@@ -147,7 +147,7 @@ def check_options(block: Mapping, pairs: Sequence, methods: Sequence[str], budge
 def variant_of(block: Mapping, method: str) -> str:
     """The method's own entry in `variants`, else the block's `variant` if the method has it, else the first."""
     known = get_recipe(method).variants
-    wanted = block["variants"].get(method) or block.get("variant")
+    wanted = block["variants"].get(method) or block.get("variant") or ""
     return wanted if wanted in known else next(iter(known))
 
 

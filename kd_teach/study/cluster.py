@@ -40,7 +40,9 @@ def on_cluster(
         raise ValueError(f"No Dask scheduler answers at {address} ({error}); start one: dask scheduler.") from None
     with client:
         check_resources(client, resources or {})
-        futures = client.map(work, jobs, key="cell", pure=False, retries=retries, resources=resources or None)
+        futures = client.map(
+            work, jobs, key="cell", pure=False, retries=retries, resources=dict(resources or {}) or None
+        )
         job_of = dict(zip(futures, jobs, strict=True))
         for future in as_completed(futures):
             try:

@@ -6,7 +6,7 @@ import math
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -47,8 +47,8 @@ def carry_out(cell: Cell, runs: Path) -> Row:
     data = cell_data(cell.data, cell.samples, cell.val, cell.select)
     settings = Settings(epochs=cell.epochs, seed=cell.seed, **cell.settings)
     memory = PeakMemory(settings.device)
-    how = {"data": data, "epochs": cell.epochs, "seed": cell.seed, "cache": runs, "on_epoch": memory.note}
-    how |= cell.settings
+    how: dict[str, Any] = {"data": data, "epochs": cell.epochs, "seed": cell.seed, **cell.settings}
+    how |= {"cache": runs, "on_epoch": memory.note}
     if cell.is_control:
         result = train_alone(cell.student, label_smoothing=cell.label_smoothing, **how)
     else:

@@ -27,7 +27,7 @@ class Layout:
     sort_by: tuple[str, ...]
     part: str  # the column that says to which part of a table a row belongs
 
-    def row(self, cell: Cell, measured: Mapping) -> dict:
+    def row(self, cell: Cell, measured: dict) -> dict:
         """What the table keeps of a cell's row."""
         all_of_it = measured | {"multiple": cell.multiple, "chosen": False, "asked": self.asked(cell)}
         return {name: all_of_it[name] for name in self.columns}
