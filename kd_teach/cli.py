@@ -119,7 +119,9 @@ def bench(
 ) -> None:
     """Time each loss and one KD epoch against their textbook forms, side by side."""
     from kd_teach.bench import bench_epoch, bench_losses, show
+    from kd_teach.training.precision import pick_precision
 
+    pick_precision(precision)  # a wrong one is refused before the losses are timed
     if what in (Bench.both, Bench.losses):
         print(show(bench_losses(method, seconds=seconds, device=device)))
     if what in (Bench.both, Bench.epoch):
@@ -246,8 +248,10 @@ def paper(
     from kd_teach.study.cluster import read_resources
     from kd_teach.study.estimates import estimate
     from kd_teach.study.papers import against_published, dry_run, load_paper, train_teacher
+    from kd_teach.study.runner import check_processes
 
     asked = load_paper(pair, seeds=seeds)
+    check_processes(workers)
     if try_only:
         for trial in dry_run(asked):
             print(f"{trial.method:8} {trial.variant:13} loss {trial.loss:.4f}  {trial.seconds_per_step:.2f} s per step")

@@ -21,9 +21,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import number
 from kd_teach._support.progress import bar
 from kd_teach.bench.races import SIZES, Race, Sizes, known_methods, prepare, rows_of_races, tensors
 from kd_teach.bench.timing import measure_speed, peak_memory, take_turns
+from kd_teach.training.precision import pick_device
 
 MB = 1e6
 MS = 1e-3
@@ -53,6 +55,8 @@ def bench_losses(
     Raises:
         ValueError: a method that has no equation, or unknown sizes.
     """
+    seconds = number("seconds", seconds, 0, 3600, above=True)
+    device = str(pick_device(device))
     known = known_methods()
     chosen = known if methods is None else list(methods)
     for method in chosen:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import whole
 from kd_teach.data.cache import cached
 from kd_teach.data.cifar import CIFAR, read_cifar
 from kd_teach.data.folder import read_folder
@@ -49,6 +50,7 @@ def load_data(
         ValueError: an unknown name, unusable images, or impossible numbers of them.
         FileNotFoundError, RuntimeError, ConnectionError: data that is missing, damaged or out of reach.
     """
+    seed = whole("seed", seed)
     if name == "shapes10":
         train, test, classes = read_shapes10()
         mean, std = statistics(train.images)
@@ -101,14 +103,14 @@ def _draw(count: int, seed: int) -> dict[str, Tensor]:
 def _cut(train: Split, *, samples: int | None, val: int | None, seed: int, classes: int) -> tuple[Split, Split]:
     """(what to train on, validation): validation is cut first, so it is the same for every `samples`."""
     total = len(train)
-    val = min(2000, total // 6) if val is None else val
+    val = min(2000, total // 6) if val is None else whole("val", val)
     if not 0 <= val <= total - classes:
         raise ValueError(
             f"val={val} does not fit {total} training images of {classes} classes: choose 0 to {total - classes}."
         )
     rows, val_rows = stratified_rows(train.labels, total - val, random=generator(seed, "validation"))
     if samples is not None:
-        if not classes <= samples <= len(rows):
+        if not classes <= whole("samples", samples) <= len(rows):
             raise ValueError(
                 f"samples={samples} is impossible: {total} training images less {val} for validation leave "
                 f"{len(rows)}, of {classes} classes: choose {classes} to {len(rows)}, or None for all."

@@ -3,13 +3,15 @@
 import functools
 import json
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
-from kd_teach._support.files import write_whole
+from kd_teach._support.errors import NotWrittenError
+from kd_teach._support.files import read_json, write_whole
 from kd_teach.data import Data, load_data
 from kd_teach.measures.logits import agreement, expected_calibration_error
 from kd_teach.study.cells import CONFIGURATION, Cell
@@ -70,7 +72,7 @@ def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: 
     """
     code = fingerprint(predict, agreement, expected_calibration_error).digest
     weights = weights_fingerprint(load_teacher(cell.teacher))
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    kept = read_measured(file)
     if kept.get("code") != code:
         kept = kept | {"code": code, "agreement": {}}
     if weights not in kept["agreement"]:
@@ -82,8 +84,23 @@ def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: 
             kept["seconds_per_epoch"] = round(result.history["seconds"].mean(), 3)
             kept["peak_mb"] = kept.get("peak_mb") if memory.peak_mb is None else round(memory.peak_mb, 1)
         kept["agreement"][weights] = agreement(logits, z_t)
-        write_whole(file, json.dumps(kept, indent=1) + "\n")
+        try:
+            write_whole(file, json.dumps(kept, indent=1) + "\n")
+        except NotWrittenError as problem:
+            warnings.warn(f"{problem} The cell is measured anew the next time.", stacklevel=2)
     return kept | {"agreement": kept["agreement"][weights]}
+
+
+def read_measured(file: Path) -> dict:
+    """What cell.json holds; without any agreement if it is not there, or damaged: it is soon made again."""
+    try:
+        kept = read_json(file, {"agreement": dict, "ece": float, "seconds_per_epoch": float}, "It is made again.")
+        return kept | {"peak_mb": kept.get("peak_mb")}
+    except FileNotFoundError:
+        pass
+    except OSError as problem:
+        warnings.warn(str(problem), stacklevel=2)
+    return {"agreement": {}}
 
 
 @functools.lru_cache(maxsize=2)

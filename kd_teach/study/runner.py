@@ -1,6 +1,7 @@
 """Running a study: cells go out, rows come back, and one that fails stops no other."""
 
 import csv
+import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,13 +11,14 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from kd_teach._support.files import cache_dir
+from kd_teach._support.files import cache_dir, write_whole
+from kd_teach._support.numbers import whole
 from kd_teach._support.progress import bar
 from kd_teach.study.cluster import on_cluster
 from kd_teach.study.grid import Study
 from kd_teach.study.jobs import Outcome, in_processes, in_worker, jobs_of, work
 from kd_teach.study.provenance import MadeBy
-from kd_teach.study.table import CURVES, MEASUREMENTS, Table
+from kd_teach.study.table import CURVES, MEASUREMENTS, Table, text_of
 from kd_teach.study.tuning import choose
 
 FAILURE = ("block", "method", "variant", "weight", "with_kd", "teacher", "student", "seed", "error", "message")
@@ -81,8 +83,7 @@ def run_study(
     out = Path(out or study.out or "")
     if out.suffix != ".csv":
         raise ValueError(f"The table is to be written to {str(out)!r}; expected a file name ending in .csv (--out).")
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; expected at least 1.")
+    check_processes(workers, threads, retries)
     runs = Path(runs or cache_dir() / "runs").absolute()
     threads = threads or (None if workers == 1 and not address else 1)
     table = Table(out, CURVES if study.select else MEASUREMENTS)
@@ -96,7 +97,7 @@ def run_study(
     else:
         outcomes = (outcome for job in jobs for outcome in work(job, runs, threads))
 
-    made_by = MadeBy(out.with_suffix(".json"), workers=workers, threads=threads, address=address)
+    made_by = MadeBy(out, workers=workers, threads=threads, address=address)
     failures, done = [], []
     with bar(None, total=len(missing), desc=out.stem, unit="cell") as shown:
         say = say or partial(above, shown)
@@ -108,13 +109,32 @@ def run_study(
                 failures.append(outcome)
             else:
                 done.append(outcome)
-                table.put(table.layout.row(outcome.cell, outcome.columns))
+                row = table.layout.row(outcome.cell, outcome.columns)
+                if replaced := replacement(table.put(row), row):
+                    say(f"Replaces the row of {outcome.cell}: {replaced}")
                 made_by.note(outcome)
-    table.close(study.cells)
+    if dropped := table.close(study.cells):
+        say(f"Dropped from {out}: {len(dropped)} rows of cells that are not in the grid any more, or failed.")
     there = standing + [outcome.cell for outcome in done]
     chosen = choose(table, [cell.method for cell in there if not cell.is_control]) if study.select else []
     write_failures(failures_file(out), failures)
     return Report(out, len(there), failures, chosen)
+
+
+def check_processes(workers: int = 1, threads: int | None = None, retries: int = 0) -> None:
+    """Refuse impossible numbers of processes."""
+    whole("workers", workers, 1, 1024)
+    whole("threads", 1 if threads is None else threads, 1, 1024)
+    whole("retries", retries, 0)
+
+
+def replacement(before: Mapping | None, row: Mapping) -> str:
+    """What a row says otherwise than the one that it replaces, times and memory aside."""
+    if before is None:
+        return ""
+    names = [name for name in row if name not in ("seconds_per_epoch", "peak_mb", "chosen")]
+    changed = [name for name in names if before[name] != text_of(row[name])]
+    return ", ".join(f"{name} {before[name] or 'nothing'} -> {text_of(row[name]) or 'nothing'}" for name in changed)
 
 
 def above(shown: tqdm, line: str) -> None:
@@ -151,9 +171,9 @@ def write_failures(path: Path, failures: Sequence[Outcome]) -> None:
     path.unlink(missing_ok=True)
     if not failures:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FAILURE, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for failed in failures:
-            writer.writerow(failed.cell.columns() | {"error": failed.error, "message": failed.message})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FAILURE, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for failed in failures:
+        writer.writerow(failed.cell.columns() | {"error": failed.error, "message": failed.message})
+    write_whole(path, text.getvalue())

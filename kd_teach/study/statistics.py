@@ -4,6 +4,8 @@ Every function takes differences (..., n): n paired seeds on the last axis, as m
 two runs from the same seed, so that initial weights, batches and augmentation are equal and only the method differs.
 """
 
+import warnings
+
 import numpy as np
 from scipy import optimize, special, stats
 
@@ -15,9 +17,8 @@ def t_interval(differences: np.ndarray, *, confidence: float = 0.95) -> tuple[np
 
     Assumes that differences scatter normally around their mean. ValueError below 2 pairs: one has no spread.
     """
-    d, n = _pairs(differences)
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * d.std(-1, ddof=1) / np.sqrt(n)
-    return d.mean(-1) - half, d.mean(-1) + half
+    interval = _t_test(differences).confidence_interval(confidence)
+    return interval.low, interval.high
 
 
 def bootstrap_interval(
@@ -28,11 +29,16 @@ def bootstrap_interval(
     It assumes no shape, but knows no value beyond the largest difference seen: with 5 pairs it is too narrow (a mean of
     n draws has 1 - 1/n of the variance it should), which is why the verdict rests on the t test. A check, not a judge.
     """
-    d, n = _pairs(differences)
-    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
-    means = d[..., drawn].mean(-1)  # (..., resamples)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=-1)
-    return low, high
+    interval = stats.bootstrap(
+        (_pairs(differences),),
+        np.mean,
+        axis=-1,
+        method="percentile",
+        confidence_level=confidence,
+        n_resamples=resamples,
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval
+    return interval.low, interval.high
 
 
 def paired_p(differences: np.ndarray) -> np.ndarray:
@@ -41,11 +47,9 @@ def paired_p(differences: np.ndarray) -> np.ndarray:
     Where all n differences are one and the same number, p is 1: that says that the seeds did not differ (the same run
     stored twice?), and not that the effect is certain.
     """
-    d, n = _pairs(differences)
-    spread = d.std(-1, ddof=1)
-    same = spread <= 1e-12 * np.maximum(1, np.abs(d).max(-1))
-    t = np.abs(d.mean(-1)) * np.sqrt(n) / np.where(same, 1, spread)
-    return np.where(same, 1.0, 2 * stats.t.sf(t, n - 1))
+    d = _pairs(differences)
+    same = d.std(-1, ddof=1) <= 1e-12 * np.maximum(1, np.abs(d).max(-1))
+    return np.where(same, 1.0, _t_test(d).pvalue)
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -87,8 +91,14 @@ def detectable_effect(spread: float, n: int, *, alpha: float = 0.05, power: floa
     return shift * spread / np.sqrt(n)
 
 
-def _pairs(differences: np.ndarray) -> tuple[np.ndarray, int]:
+def _t_test(differences: np.ndarray):
+    with warnings.catch_warnings():  # SciPy warns of rows without a spread, which `paired_p` looks for itself
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return stats.ttest_1samp(_pairs(differences), 0, axis=-1)
+
+
+def _pairs(differences: np.ndarray) -> np.ndarray:
     d = np.asarray(differences, dtype=float)
     if d.ndim == 0 or d.shape[-1] < 2 or not np.isfinite(d).all():
         raise ValueError(f"Got differences {d.tolist()}; expected at least 2 finite numbers: one pair has no spread.")
-    return d, d.shape[-1]
+    return d

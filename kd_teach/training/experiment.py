@@ -1,12 +1,13 @@
 """One call from names to a trained student: `distill` with a teacher, `train_alone` without."""
 
 import datetime
-import functools
 import math
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache as only_once
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pandas as pd
 import torch
 from torch import nn
 
+from kd_teach._support.files import sha256
+from kd_teach._support.numbers import whole
 from kd_teach._support.progress import say
-from kd_teach.data import Data, load_data
+from kd_teach.data import Data, batches_per_epoch, load_data
 from kd_teach.measures.logits import accuracy, confusion
 from kd_teach.methods.recipe import Recipe, Run
 from kd_teach.models import create_model
@@ -28,12 +31,12 @@ from kd_teach.training.pairs import check_apart, for_one_run, note_trained, warn
 from kd_teach.training.precision import pick_device, pick_precision
 from kd_teach.training.records import Record, history_table
 from kd_teach.training.run_folder import (
+    Place,
     Result,
-    claim,
     config_hash,
     environment,
     finish,
-    read_run,
+    weights_file,
     weights_fingerprint,
     write_history,
 )
@@ -122,7 +125,7 @@ def train_alone(
 
 
 def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
-    """Configure, claim the folder, train, finish."""
+    """Configure, refuse what cannot run, claim the folder, train, finish."""
     code, state = code_of(run)
     if cache and state.unreadable:
         say_once(
@@ -131,27 +134,36 @@ def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume
         )
         cache = None
     card = _configure(run, what, {"code": code.digest, "state": state.digest}, data, settings)
+    _check(run, data, settings)
     folder = Path(cache) / card["config_hash"] if cache else Path(out) if out else None
-    if folder and (finished := claim(folder, card, resume or bool(cache))):
-        result = read_run(folder, finished, run.student)
-        note_trained(result.student, card["initial_weights"])
-        name = f"{card['method'] or 'alone'}, {card['model']}, seed {settings.seed}"
-        say(f"{name}: read from {'the cache' if cache else folder}, trained on {finished['trained_on']}.")
-        return result
-    history, complete = _train(run, data, settings, folder, on_epoch)
-    note_trained(run.student, card["initial_weights"])
-    if complete:
-        return _finish(run.student, history, card, data, settings, folder)
-    if folder:
-        again = "The same once more" if cache else "The same with resume=True or --resume"
-        print(f"Stopped; the state is in {folder / 'checkpoint.pt'}. {again} goes on from there.")
+    place = Place(folder, forgiving=bool(cache))
+    with place.claimed(card, run.student, resume=resume or bool(cache)) as found:
+        if found:
+            note_trained(found.student, card["initial_weights"])
+            name = f"{card['method'] or 'alone'}, {card['model']}, seed {settings.seed}"
+            say(f"{name}: read from {'the cache' if cache else folder}, trained on {found.card['trained_on']}.")
+            return found
+        history, complete = _train(run, data, settings, place, on_epoch)
+        note_trained(run.student, card["initial_weights"])
+        if complete:
+            return _finish(run.student, history, card, data, settings, place)
+        if place.folder:
+            again = "The same once more" if cache else "The same with resume=True or --resume"
+            print(f"Stopped; the state is in {place.checkpoint}. {again} goes on from there.")
     return Result(run.student.eval(), history, math.nan, card)
 
 
-@functools.cache
+@only_once
 def say_once(text: str) -> None:
     """A warning that is not repeated in this process."""
     warnings.warn(text, stacklevel=4)
+
+
+def _check(run: Run, data: Data, settings: Settings) -> None:
+    """Refuse, before anything is written, what the first step would refuse."""
+    epochs_of_phases(run.phases(), settings)
+    batches_per_epoch(data, settings.batch_size)
+    whole("augment.pad (--crop-pad)", settings.augment.pad, 0, min(data.train.images.shape[2:]))
 
 
 def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings) -> dict:
@@ -180,28 +192,28 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
     }
 
 
-def _train(run: Run, data: Data, settings: Settings, folder: Path | None, on_epoch) -> tuple[pd.DataFrame, bool]:
+def _train(run: Run, data: Data, settings: Settings, place: Place, on_epoch) -> tuple[pd.DataFrame, bool]:
     """The history, and whether all epochs were trained to their end; with a folder, both are kept as they come."""
     torch.manual_seed(settings.seed)
     records = []
     with Interruptible() as between_epochs:  # within an epoch, train itself listens for Ctrl-C
-        for record in train(run, data, settings, checkpoint=folder / "checkpoint.pt" if folder else None):
+        for record in train(run, data, settings, checkpoint=place.checkpoint, forgiving=place.forgiving):
             records.append(record)
             if on_epoch:
                 on_epoch(record)
             if between_epochs.asked or not record.complete:
                 break
     history = history_table(records)
-    if folder:
-        write_history(folder, history)
+    place.keep(partial(write_history, history=history))
     # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
     return history, sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
 
 
 def _finish(
-    student: nn.Module, history: pd.DataFrame, card: dict, data: Data, settings: Settings, folder: Path | None
+    student: nn.Module, history: pd.DataFrame, card: dict, data: Data, settings: Settings, place: Place
 ) -> Result:
     """The outcome on the test images, and where there is a folder, all files of a finished run."""
+    weights = weights_file(student)
     logits = predict(student, data.test, data, settings)
     card = card | {
         "test_accuracy": accuracy(logits, data.test.labels),
@@ -211,9 +223,9 @@ def _finish(
         "parameters": sum(p.numel() for p in student.parameters()),
         "seconds": round(history["seconds"].sum(), 1),
         "trained_on": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        "weights_sha256": sha256(weights),
     }
-    if folder:
-        finish(folder, student, history, card)
+    place.keep(partial(finish, weights=weights, history=history, card=card))
     return Result(student, history, card["test_accuracy"], card)
 
 

@@ -53,7 +53,7 @@ def test_a_row_per_cell_and_what_made_them_beside(serial):
     made_by = json.loads(serial.with_suffix(".json").read_text())["tiny"]
     assert made_by.keys() == {"versions", "command", "date", "hardware", "threads", "workers"}
     assert made_by["threads"] == 1 and made_by["workers"] == 1 and made_by["hardware"]["cores"] >= 1
-    assert {path.name for path in serial.parent.iterdir()} == {"t.csv", "t.json", "runs"}
+    assert {path.name for path in serial.parent.iterdir()} == {"t.csv", ".t.csv.lock", "t.json", "runs"}
 
 
 def test_what_is_there_is_not_run_again(world, serial, monkeypatch):
@@ -142,12 +142,13 @@ def test_processes_give_the_same_table(world, serial, tmp_path):
 
 
 def test_a_failure_stops_no_other_and_is_forgotten_when_mended(world, tmp_path):
-    wrong = {"options": {"kd": {"temprature": 2.0}}}
+    others = {"methods": ["alone", "label_smoothing", "at"]}
+    wrong = {"block": [others, {"methods": ["kd"], "settings": {"batch_size": 100}}]}
     where = {"out": tmp_path / "t.csv", "runs": tmp_path / "runs", "threads": 1, "say": str}
     report = run_study(make_study(grid(world) | wrong), **where)
     assert [row["method"] for row in rows_of(where["out"])] == ["alone", "label_smoothing", "at"]
     [failed] = rows_of(tmp_path / "t_failures.csv")
-    assert failed["method"] == "kd" and failed["error"] == "TypeError" and "temprature" in failed["message"]
+    assert failed["method"] == "kd" and failed["error"] == "ValueError" and "batch_size 100" in failed["message"]
     assert "Failed: tiny: kd" in str(report) and "3 of 4 cells" in str(report)
     assert not run_study(make_study(grid(world)), **where).failures
     assert len(rows_of(where["out"])) == 4 and not (tmp_path / "t_failures.csv").exists()
