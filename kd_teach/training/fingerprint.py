@@ -34,7 +34,19 @@ from kd_teach.training.loop import train
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPUTING = ("data", "models", "methods", "measures", "training")  # rooms; the others draw, keep or teach
 LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, range, type(...), type(NotImplemented))
+ATOMS: tuple[type, ...] = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    bytearray,
+    range,
+    type(...),
+    type(NotImplemented),
+)
 ATOMS += (torch.dtype, torch.device, torch.memory_format, torch.layout, types.GenericAlias, types.UnionType)
 GLOBAL_READS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 HEAP_TYPE = 1 << 9  # a flag of classes that Python code makes
