@@ -21,6 +21,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -218,7 +219,7 @@ class Walk:
         if not (made_by_exec or is_own(kind.__module__)):
             return
         file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-        if file and not file.endswith((".py", ".pyc", ".ipynb")):
+        if file and file.endswith(tuple(EXTENSION_SUFFIXES)):
             self.blind(f"{kind.__module__}.{kind.__qualname__} is not written in Python")
         self.add(type(kind), kind.__bases__)
         for name, value in sorted(vars(kind).items()):
