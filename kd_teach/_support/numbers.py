@@ -24,12 +24,14 @@ def number(
     Args:
         above, below: exclude `low`, `high` themselves.
     """
-    good = isinstance(value, Real) and not isinstance(value, bool) and -HUGE < value < HUGE  # NaN is not
+    if isinstance(value, Real) and not isinstance(value, int):
+        value = float(value)  # of NumPy, or a fraction
+    good = isinstance(value, int | float) and not isinstance(value, bool) and -HUGE < value < HUGE  # NaN is not
     if not good or not low <= value <= high or (above and value == low) or (below and value == high):
         bounds = [f"{'above' if above else 'of at least'} {low:g}"] if low > -math.inf else []
         bounds += [f"{'below' if below else 'of at most'} {high:g}"] if high < math.inf else []
         raise ValueError(f"{name} is {shown(value)}; expected a number {' and '.join(bounds) or 'that is finite'}.")
-    return value if isinstance(value, int | float) else float(value)
+    return value
 
 
 def seed_of(value) -> int:

@@ -29,7 +29,7 @@ class Layout:
 
     def row(self, cell: Cell, measured: dict) -> dict:
         """What the table keeps of a cell's row."""
-        all_of_it = measured | {"multiple": cell.multiple, "chosen": False, "asked": self.asked(cell)}
+        all_of_it = dict(measured) | {"multiple": cell.multiple, "chosen": False, "asked": self.asked(cell)}
         return {name: all_of_it[name] for name in self.columns}
 
     def asked(self, cell: Cell) -> str:

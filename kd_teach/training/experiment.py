@@ -1,12 +1,12 @@
 """One call from names to a trained student: `distill` with a teacher, `train_alone` without."""
 
 import datetime
-import functools
 import math
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache as only_once
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -153,7 +153,7 @@ def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume
     return Result(run.student.eval(), history, math.nan, card)
 
 
-@functools.cache
+@only_once
 def say_once(text: str) -> None:
     """A warning that is not repeated in this process."""
     warnings.warn(text, stacklevel=4)

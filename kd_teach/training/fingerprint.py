@@ -21,6 +21,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +35,19 @@ from kd_teach.training.loop import train
 PACKAGE = Path(__file__).resolve().parents[1]
 COMPUTING = ("data", "models", "methods", "measures", "training")  # rooms; the others draw, keep or teach
 LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-ATOMS = (type(None), bool, int, float, complex, str, bytes, bytearray, range, type(...), type(NotImplemented))
+ATOMS: tuple[type, ...] = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    bytearray,
+    range,
+    type(...),
+    type(NotImplemented),
+)
 ATOMS += (torch.dtype, torch.device, torch.memory_format, torch.layout, types.GenericAlias, types.UnionType)
 GLOBAL_READS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 HEAP_TYPE = 1 << 9  # a flag of classes that Python code makes
@@ -206,7 +219,7 @@ class Walk:
         if not (made_by_exec or is_own(kind.__module__)):
             return
         file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-        if file and not file.endswith((".py", ".pyc", ".ipynb")):
+        if file and file.endswith(tuple(EXTENSION_SUFFIXES)):
             self.blind(f"{kind.__module__}.{kind.__qualname__} is not written in Python")
         self.add(type(kind), kind.__bases__)
         for name, value in sorted(vars(kind).items()):

@@ -2,8 +2,11 @@
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,10 @@ def kept_runs(folder: Path) -> list[Kept]:
 
 
 def clear_runs(kept: list[Kept]) -> int:
-    """Delete these run folders and nothing else; how many are gone."""
+    """Delete these run folders and nothing else, but for those that a process is training; how many are gone."""
     for run in kept:
-        shutil.rmtree(run.folder, ignore_errors=True)
+        with suppress(Timeout, OSError), FileLock(run.folder / ".lock", timeout=0):
+            shutil.rmtree(run.folder, ignore_errors=True)
     return sum(not run.folder.exists() for run in kept)
 
 

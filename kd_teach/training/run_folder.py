@@ -267,7 +267,7 @@ def differences(before: Mapping, now: Mapping) -> list[str]:
     lines = []
     for name in now:
         then, here = before.get(name), json.loads(json.dumps(now[name], default=str))  # as a card holds it
-        if name in NOT_THE_RUN or then == here:
+        if name in (*NOT_THE_RUN, "state") or then == here:
             continue
         if isinstance(then, dict) and isinstance(here, dict):
             lines += [
@@ -277,7 +277,7 @@ def differences(before: Mapping, now: Mapping) -> list[str]:
             ]
         else:
             lines.append(f"{name} ({shown(then)} there, {shown(here)} here)")
-    return lines
+    return lines or ["what its networks, its loss or its recipe hold"]  # the state, which follows from the rest too
 
 
 def write_history(folder: Path, history: pd.DataFrame) -> None:

@@ -108,6 +108,11 @@ class Held:
     assert fingerprint(names["power"]) != fingerprint(other["power"])
 
 
+def test_a_class_of_a_script_without_a_suffix_is_written_in_python(monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "/usr/local/bin/train", raising=False)
+    assert fingerprint(cell(LOSS)["Gap"]).unreadable is None
+
+
 def test_circles_end():
     names = cell("def f(x): return g(x)\ndef g(x): return f(x) + 1\nclass A:\n    def me(self): return A, f")
     loop = [names]
