@@ -1,6 +1,7 @@
 """Run folders that are damaged, full, shared by processes, or refused: never a traceback, never a false result."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from kd_teach import load_run, load_teacher, train_alone
 from kd_teach._support import files
 from kd_teach._support.errors import DamagedFileError, NotWrittenError
 from kd_teach._support.files import sha256
+from kd_teach.data import Augment
 from kd_teach.training import loop
 from tests.helpers import same_weights, tiny_data
 
@@ -139,7 +141,10 @@ def test_a_cache_that_is_no_folder(good, tmp_path):
         train_alone("resnet8", out=tmp_path / "file", **RUN)
 
 
-@pytest.mark.parametrize("refused", [{"batch_size": 1000}, {"device": "cuda:77"}, {"epochs": 0}, {"lr": float("nan")}])
+REFUSED = [{"batch_size": 1000}, {"device": "cuda:77"}, {"epochs": 0}, {"lr": math.nan}, {"augment": Augment(pad=17)}]
+
+
+@pytest.mark.parametrize("refused", REFUSED)
 def test_a_refused_start_leaves_nothing(refused, tmp_path):
     with pytest.raises(ValueError):
         train_alone("resnet8", out=tmp_path / "run", **RUN | refused)
