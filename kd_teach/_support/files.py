@@ -20,9 +20,9 @@ PATIENCE = 1.0  # seconds of waiting for a lock before a word is said
 
 def cache_dir() -> Path:
     """The folder of cached data and runs: `KD_TEACH_CACHE`, or `kd_teach` in the platform's folder for caches."""
-    chosen = Path(os.environ.get("KD_TEACH_CACHE") or user_cache_path("kd_teach", appauthor=False))
+    chosen = os.environ.get("KD_TEACH_CACHE")
     try:
-        return chosen.expanduser()
+        return Path(chosen or user_cache_path("kd_teach", appauthor=False)).expanduser()
     except RuntimeError:  # an account without a home, as in containers
         return Path(tempfile.gettempdir()) / "kd_teach"
 

@@ -1,11 +1,12 @@
 """Files that are whole or not there, and where the cache lies."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
-from kd_teach._support.files import cache_dir, write_whole
+from kd_teach._support.files import cache_dir, locked, write_whole
 
 
 @pytest.mark.parametrize("content", ["ä\n", "ä\n".encode(), lambda file: file.write("ä\n".encode())])
@@ -52,3 +53,27 @@ def test_the_cache_lies_where_asked_or_where_the_platform_keeps_caches(monkeypat
     assert cache_dir() == Path.home() / "here"
     monkeypatch.delenv("KD_TEACH_CACHE")
     assert "kd_teach" in cache_dir().parts and cache_dir().is_absolute()
+
+
+def test_an_account_without_a_home_has_a_cache(monkeypatch):
+    monkeypatch.delenv("KD_TEACH_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # what it does for an unknown user
+    assert cache_dir().is_absolute()
+
+
+def test_who_waits_says_for_whom(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("kd_teach._support.files.PATIENCE", 0.01)
+    order = []
+
+    def second():
+        with locked(tmp_path / "lock", lambda: "the first") as waited:
+            order.append(waited)
+
+    with locked(tmp_path / "lock", str) as waited:
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.3)
+        order.append(waited)
+    thread.join()
+    assert order == [False, True] and capsys.readouterr().out == "Waiting for the first.\n"

@@ -31,6 +31,12 @@ def test_what_is_no_number_of_a_range(value):
         number("x", value, 0, 1, below=True)
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400])
+def test_what_is_not_finite_is_no_number_without_bounds_either(value):
+    with pytest.raises(ValueError, match="x is .*that is finite"):
+        number("x", value)
+
+
 def test_bounds_may_be_left_out_and_numpy_passes():
     assert number("x", 0, 0) == 0 and number("x", -3.5) == -3.5
     assert type(whole("n", np.int64(3))) is int and type(number("x", np.float32(0.5))) is float

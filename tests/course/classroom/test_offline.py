@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from kd_teach._support.errors import DamagedFileError
+from kd_teach._support.files import sha256
 from kd_teach.course.classroom import offline
 from kd_teach.course.classroom.offline import copy, dependencies, pack, verify
 
@@ -138,3 +140,21 @@ def test_pip_itself(tmp_path):
     with pytest.raises(OSError, match="pip download failed; .* start again to go on.*absent") as failed:
         offline.run_pip(*here, "absent")
     assert "\n" not in str(failed.value)
+
+
+def test_verify_trusts_no_manifest(calls, tmp_path):
+    out = tmp_path / "out"
+    manifest = pack(out)
+    (out / "wheels" / "extra.whl").write_bytes(b"not listed")
+    assert verify(out) == ["wheels/extra.whl is not in the manifest"]
+    (out / "wheels" / "extra.whl").unlink()
+    (tmp_path / "secret").write_bytes(b"")
+    entries = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(entries | {"../secret": {"bytes": 0, "sha256": sha256(b"")}, "INSTALL.md": 3}))
+    assert sorted(verify(out)) == ["../secret lies outside the folder", "INSTALL.md has changed"]
+    manifest.write_text("{}")
+    assert "INSTALL.md is not in the manifest" in verify(out) and "the manifest lists no wheels/" in verify(out)
+    for odd in ("[]", "", '{"a"'):
+        manifest.write_text(odd)
+        with pytest.raises(DamagedFileError, match=r"manifest\.json is damaged"):
+            verify(out)

@@ -114,3 +114,13 @@ def test_errors(room, tmp_path):
     with pytest.raises(ValueError, match="points is 0"):
         write_classroom(tmp_path / "x", points=0)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_classroom_that_was_cut_short_is_no_classroom(tmp_path, monkeypatch):
+    monkeypatch.setattr("kd_teach.course.classroom.write.for_instructors", lambda notebook: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_classroom(tmp_path / "room", topics=["kd"])
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    assert all(path.is_file() for path in write_classroom(tmp_path / "room", topics=["kd"]))
+    assert [path.name for path in tmp_path.iterdir()] == ["room"]

@@ -1,0 +1,217 @@
+"""Run folders that are damaged, full, shared by processes, or refused: never a traceback, never a false result."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from kd_teach import load_run, load_teacher, train_alone
+from kd_teach._support import files
+from kd_teach._support.errors import DamagedFileError, NotWrittenError
+from kd_teach._support.files import sha256
+from kd_teach.data import Augment
+from kd_teach.training import loop
+from tests.helpers import same_weights, tiny_data
+
+RUN = {"data": tiny_data(), "epochs": 2, "batch_size": 8, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def good():
+    """What every run of this file must give."""
+    return train_alone("resnet8", **RUN)
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def flipped(content):
+    """One bit in the middle is another."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+DAMAGE = [
+    ("card.json", lambda content: b""),
+    ("card.json", lambda content: b"[1]"),
+    ("card.json", lambda content: b'{"config_hash": 3}'),
+    ("card.json", lambda content: content.replace(b'"weights_sha256"', b'"weights"')),
+    ("card.json", lambda content: b"\xff" + content),
+    ("history.csv", lambda content: b""),
+    ("history.csv", lambda content: b"a,b\n1,2\n"),
+    ("history.csv", None),
+    ("weights.safetensors", cut),
+    ("weights.safetensors", flipped),
+    ("weights.safetensors", None),
+]
+
+
+def damage(path, how):
+    """None removes the file."""
+    path.unlink() if how is None else path.write_bytes(how(path.read_bytes()))
+
+
+@pytest.mark.parametrize(("name", "how"), DAMAGE)
+def test_damage_in_a_cache_is_a_warning_and_elsewhere_names_the_file(name, how, good, tmp_path):
+    train_alone("resnet8", cache=tmp_path, **RUN)
+    [folder] = tmp_path.iterdir()
+    damage(folder / name, how)
+    with pytest.raises(DamagedFileError, match=rf"{name} is damaged .*Delete the folder"):
+        train_alone("resnet8", out=folder, resume=True, **RUN)
+    if name != "history.csv" and how is not None:
+        with pytest.raises(DamagedFileError, match=f"{name} is damaged"):
+            load_teacher(folder)
+    with pytest.warns(UserWarning, match=rf"{name} is damaged .*The run is trained anew"):
+        again = train_alone("resnet8", cache=tmp_path, **RUN)
+    assert same_weights(again.student, good.student)
+    assert same_weights(load_run(folder).student, good.student)
+
+
+@pytest.fixture
+def unfinished(tmp_path, monkeypatch):
+    """A run folder in a cache, after its first epoch."""
+    epochs, train_epoch = [], loop.train_epoch
+
+    def once(*arguments):
+        if epochs:
+            raise RuntimeError("killed")
+        epochs.append(1)
+        return train_epoch(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr(loop, "train_epoch", once)
+        train_alone("resnet8", cache=tmp_path, **RUN)
+    [folder] = tmp_path.iterdir()
+    return folder
+
+
+def moved(**changes):
+    """The checkpoint with other places to stand, and a checksum that is right."""
+
+    def change(content):
+        Path("moved.pt").write_bytes(content[:-64])
+        torch.save(torch.load("moved.pt", weights_only=True) | changes, "moved.pt")
+        content = Path("moved.pt").read_bytes()
+        return content + sha256(content).encode()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "how",
+    [cut, flipped, lambda content: b"", moved(epoch=999), moved(epoch=-1), moved(phase=9), moved(records=[]),
+     moved(step=10**6), moved(rng=3), moved(log=None, optimizer=[], student={})],
+)  # fmt: skip
+def test_a_damaged_checkpoint(how, unfinished, good, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path.parent)
+    damage(unfinished / "checkpoint.pt", how)
+    with pytest.raises((DamagedFileError, ValueError), match=r"checkpoint\.pt"):
+        train_alone("resnet8", out=unfinished, resume=True, **RUN)
+    with pytest.warns(UserWarning, match=r"checkpoint\.pt .*Training begins anew"):
+        again = train_alone("resnet8", cache=tmp_path, **RUN)
+    assert same_weights(again.student, good.student)
+
+
+def test_no_space(good, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(NotWrittenError, match=r"cannot be written \(No space left on device\): free space"):
+        train_alone("resnet8", out=tmp_path / "run", **RUN)
+    with pytest.warns(UserWarning, match="No space left"):
+        kept = train_alone("resnet8", cache=tmp_path / "cache", **RUN)
+    assert same_weights(kept.student, good.student) and kept.test_accuracy == good.test_accuracy
+    assert not (tmp_path / "run").exists() and not list((tmp_path / "cache").iterdir())
+
+
+def test_a_cache_that_is_no_folder(good, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.warns(UserWarning, match="cannot be written .*The run is not kept"):
+        assert same_weights(train_alone("resnet8", cache=tmp_path / "file", **RUN).student, good.student)
+    with pytest.raises(NotWrittenError, match="file"):
+        train_alone("resnet8", out=tmp_path / "file", **RUN)
+
+
+REFUSED = [{"batch_size": 1000}, {"device": "cuda:77"}, {"epochs": 0}, {"lr": math.nan}, {"augment": Augment(pad=17)}]
+
+
+@pytest.mark.parametrize("refused", REFUSED)
+def test_a_refused_start_leaves_nothing(refused, tmp_path):
+    with pytest.raises(ValueError):
+        train_alone("resnet8", out=tmp_path / "run", **RUN | refused)
+    assert not list(tmp_path.iterdir())
+    assert train_alone("resnet8", out=tmp_path / "run", **RUN).complete
+
+
+def test_what_breaks_in_the_first_epoch_leaves_nothing_but_what_was_there(tmp_path, monkeypatch):
+    (tmp_path / "history.csv").write_text("mine")
+    monkeypatch.setattr(loop, "train_epoch", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        train_alone("resnet8", out=tmp_path, **RUN)
+    assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
+
+
+SCRIPT = """
+from kd_teach import train_alone
+from kd_teach.training.run_folder import weights_fingerprint
+from tests.helpers import tiny_data
+epochs = []
+run = train_alone("resnet8", data=tiny_data(), epochs=EPOCHS, batch_size=8, device="cpu", KEEP, on_epoch=epochs.append)
+print("result", weights_fingerprint(run.student), run.test_accuracy, len(epochs))
+"""
+
+
+def start(keep, epochs=10):
+    code = SCRIPT.replace("KEEP", keep).replace("EPOCHS", str(epochs))
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            cwd=Path(__file__).parents[2])  # fmt: skip
+
+
+@pytest.mark.system
+def test_of_processes_that_want_one_run_one_trains_it(tmp_path):
+    ended = [process.communicate(timeout=300) for process in [start(f"cache={str(tmp_path)!r}") for _ in range(3)]]
+    lines = [out.strip().splitlines()[-1].split() for out, _ in ended]
+    assert [line[0] for line in lines] == ["result"] * 3, ended
+    assert len({tuple(line[1:3]) for line in lines}) == 1
+    assert sorted(line[3] for line in lines) == ["0", "0", "10"]
+
+
+@pytest.mark.system
+def test_a_kill_releases_the_lock_and_the_run_goes_on(tmp_path):
+    """The second waits for the first, which is killed in the middle, and ends with what one process alone gives."""
+    folder = tmp_path / "run"
+    first = start(f"out={str(folder)!r}", epochs=40)
+    while not (folder / "checkpoint.pt").exists():
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)  # as long as it likes
+    second = start(f"out={str(folder)!r}, resume=True", epochs=40)
+    assert second.stdout.readline() == f"Waiting for process {first.pid}, which trains the run in {folder}.\n"
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    *_, result = second.communicate(timeout=300)[0].strip().splitlines()
+    alone = train_alone("resnet8", **RUN | {"epochs": 40})
+    assert same_weights(load_run(folder).student, alone.student)
+    assert result.split()[2] == str(alone.test_accuracy)
+    assert {path.name for path in folder.iterdir()} == {"weights.safetensors", "history.csv", "card.json", "curves.png"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_all_files_have_the_same_mode(tmp_path):
+    train_alone("resnet8", out=tmp_path / "run", **RUN)
+    assert len({path.stat().st_mode for path in (tmp_path / "run").iterdir()}) == 1
+
+
+def test_the_card_holds_the_checksum_of_the_weights(tmp_path):
+    result = train_alone("resnet8", out=tmp_path / "run", **RUN)
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    assert card["weights_sha256"] == sha256(tmp_path / "run" / "weights.safetensors") == result.card["weights_sha256"]
