@@ -139,6 +139,12 @@ def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
         "data": data.name,
         "samples": len(data.train),
         "data_fingerprint": data.fingerprint(),
+        "images": {
+            "size": list(data.image_size),
+            "resized": data.resized,
+            "mean": list(data.mean),
+            "std": list(data.std),
+        },
         "settings": asdict(settings) | here,
     }
     return config | {
