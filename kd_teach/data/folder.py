@@ -57,7 +57,7 @@ def read_folder(root: Path, size: int | None = None) -> Parts:
     if len(classes) < 2:
         raise ValueError(f"{root} has one class, {classes[0]}; there is nothing to tell apart: add another.")
     passed_over = [entry.path for entry in _visible(root) if entry.is_dir() and entry.name not in folders]
-    files = [_image_files(root / part, folders[part], passed_over) for part in folders]
+    train, test = (_image_files(root / part, folders[part], passed_over) for part in ("train", "test"))
     if passed_over:
         read = f"read is train{os.sep}<class>{os.sep} and test{os.sep}<class>{os.sep} with {', '.join(SUFFIXES)}"
         count = f"{len(passed_over)} file(s) or folder(s) passed over"
@@ -65,8 +65,8 @@ def read_folder(root: Path, size: int | None = None) -> Parts:
     reader = Path(
         __file__
     ).read_bytes()  # in the key: what another reader made of the files is not taken for this one's
-    key = reader + repr((PIL.__version__, size, str(root.resolve()), files)).encode()
-    tensors = cached(f"folder-{root.resolve().name[:40]}", key, partial(_decode_all, *files, size))
+    key = reader + repr((PIL.__version__, size, str(root.resolve()), train, test)).encode()
+    tensors = cached(f"folder-{root.resolve().name[:40]}", key, partial(_decode_all, train, test, size))
     return _split(tensors, "train"), _split(tensors, "test"), classes
 
 
@@ -116,7 +116,7 @@ def _class_folders(root: Path, part: str) -> dict[str, Path]:
 def _image_files(part: Path, folders: dict[str, Path], passed_over: list[str]) -> list[ImageFile]:
     """The images of all classes; the paths of all other files are added to `passed_over`."""
     passed_over += [entry.path for entry in _visible(part) if not os.path.isdir(entry)]
-    files = []
+    files: list[ImageFile] = []
     for label, name in enumerate(sorted(folders)):
         entries, before = list(_walk(folders[name], set())), len(files)
         for entry in entries:
