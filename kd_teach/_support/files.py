@@ -12,7 +12,12 @@ from platformdirs import user_cache_path
 def cache_dir() -> Path:
     """The folder of cached data and runs: `KD_TEACH_CACHE`, or `kd_teach` in the platform's folder for caches."""
     chosen = os.environ.get("KD_TEACH_CACHE")
-    return Path(chosen).expanduser() if chosen else user_cache_path("kd_teach", appauthor=False)
+    return user_path(chosen) if chosen else user_cache_path("kd_teach", appauthor=False)
+
+
+def user_path(path: str | Path) -> Path:
+    """The path, a leading ~ replaced by the home folder; as it is where nobody knows a home (Path.expanduser fails)."""
+    return Path(os.path.expanduser(path))
 
 
 def write_whole(path: Path, content: str | bytes | Callable[[BinaryIO], object]) -> None:

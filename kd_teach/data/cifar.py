@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from kd_teach._support.errors import DamagedFileError
+from kd_teach._support.files import user_path
 from kd_teach.data.folder import did_you_mean, read_folder
 from kd_teach.data.types import Parts, Split
 
@@ -38,7 +39,7 @@ CIFAR = {
 def data_roots(root: str | Path | None = None) -> list[Path]:
     """Where data sets are looked for: `root`, else `KD_TEACH_DATA`, else `data/` here and in the checkout."""
     if chosen := root or os.environ.get("KD_TEACH_DATA"):
-        return [Path(chosen).expanduser()]
+        return [user_path(chosen)]
     tops = [Path.cwd()]
     checkout = Path(__file__).resolve().parents[2]  # unless the package was installed away from it
     if (checkout / "pyproject.toml").exists() and checkout not in tops:

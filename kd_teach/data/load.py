@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach.data.cache import cached
 from kd_teach.data.cifar import CIFAR, read_cifar
 from kd_teach.data.folder import did_you_mean, is_data_folder, read_folder
@@ -88,7 +89,7 @@ def _read_own(name: str | Path, size: int | None) -> Parts:
     """`read_folder` of a path that may begin with ~, or an error that says what stands there instead."""
     if size is not None and not (isinstance(size, Integral) and 1 <= size <= LARGEST_SIZE):
         raise ValueError(f"size={size!r} is no number of pixels: choose a whole number from 1 to {LARGEST_SIZE}.")
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if folder.is_dir():
         return read_folder(folder, size)
     hint = did_you_mean(folder, is_data_folder)

@@ -3,9 +3,9 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
-from pathlib import Path
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach.data import Augment, list_data
 from kd_teach.methods import get_recipe, list_methods
 from kd_teach.models import list_models
@@ -116,7 +116,7 @@ def settings_of(block: Mapping) -> dict:
 
 
 def check_data(name: str) -> None:
-    if name not in list_data() and not Path(name).is_dir():
+    if name not in list_data() and not user_path(name).is_dir():
         raise ValueError(f"{unknown('data set', name, list_data())} Or give the path of a folder.")
 
 

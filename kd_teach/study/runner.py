@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from kd_teach._support.files import cache_dir
+from kd_teach._support.files import cache_dir, user_path
 from kd_teach._support.progress import bar
 from kd_teach.study.cluster import on_cluster
 from kd_teach.study.grid import Study
@@ -73,12 +73,12 @@ def run_study(
         ValueError: no place for the table, workers below 1, or a cluster that cannot be used.
         KeyboardInterrupt: Ctrl-C; the state is kept.
     """
-    out = Path(out or study.out or "")
+    out = user_path(out or study.out or "")
     if out.suffix != ".csv":
         raise ValueError(f"The table is to be written to {str(out)!r}; expected a file name ending in .csv (--out).")
     if workers < 1:
         raise ValueError(f"workers is {workers}; expected at least 1.")
-    runs = Path(runs or cache_dir() / "runs").absolute()
+    runs = user_path(runs or cache_dir() / "runs").absolute()
     threads = threads or (None if workers == 1 and not address else 1)
     jobs = jobs_of(study.cells)
     table = Table(out, CURVES if study.select else MEASUREMENTS)

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from kd_teach._support.files import user_path
 from kd_teach.data import Data, load_data
 from kd_teach.measures.logits import accuracy, confusion
 from kd_teach.methods.recipe import Recipe, Run
@@ -114,7 +115,7 @@ def train_alone(
 def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
     """Configure, claim the folder, train, finish."""
     card = _configure(run, what, data, settings)
-    folder = Path(cache) / card["config_hash"] if cache else Path(out) if out else None
+    folder = user_path(cache) / card["config_hash"] if cache else user_path(out) if out else None
     if folder and (finished := claim(folder, card, resume or bool(cache))):
         return read_run(folder, finished, run.student)
     history, complete = _train(run, data, settings, folder, on_epoch)

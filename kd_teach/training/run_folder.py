@@ -24,7 +24,7 @@ from torch import nn
 
 import kd_teach.plots as plots
 from kd_teach._support.errors import DamagedFileError
-from kd_teach._support.files import write_whole
+from kd_teach._support.files import user_path, write_whole
 from kd_teach.models import create_model, list_models
 
 
@@ -51,7 +51,7 @@ def load_run(folder: str | Path) -> Result:
 
 def finished_folder(folder: str | Path) -> Path:
     """The folder of a finished run; ValueError for any other."""
-    folder = Path(folder)
+    folder = user_path(folder)
     if not ((folder / "card.json").is_file() and (folder / "weights.safetensors").is_file()):
         raise ValueError(
             f"{folder} is not the folder of a finished run: expected weights.safetensors and card.json in it. "

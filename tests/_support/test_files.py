@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_teach._support.files import cache_dir, write_whole
+from kd_teach._support.files import cache_dir, user_path, write_whole
 
 
 @pytest.mark.parametrize("content", ["ä\n", "ä\n".encode(), lambda file: file.write("ä\n".encode())])
@@ -52,3 +52,9 @@ def test_the_cache_lies_where_asked_or_where_the_platform_keeps_caches(monkeypat
     assert cache_dir() == Path.home() / "here"
     monkeypatch.delenv("KD_TEACH_CACHE")
     assert "kd_teach" in cache_dir().parts and cache_dir().is_absolute()
+
+
+def test_a_home_that_nobody_knows_leaves_the_path_as_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/x") == tmp_path / "x" and user_path(tmp_path) == tmp_path
+    assert user_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")

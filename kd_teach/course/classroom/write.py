@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach.course.classroom.notebooks import assignment, exercise_of, for_instructors, for_students
 from kd_teach.course.classroom.readme import CONFIG, readme
 from kd_teach.course.heads import Head, course
@@ -30,7 +31,7 @@ def write_classroom(
         FileNotFoundError: no notebooks.
         ValueError: an unknown topic, or points below 1.
     """
-    out = Path(out)
+    out = user_path(out)
     if points < 1:
         raise ValueError(f"points is {points}; expected a whole number of 1 or more for each star of an exercise.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
