@@ -119,14 +119,18 @@ def bench(
     what: Annotated[Bench, typer.Argument(help="The losses, an epoch of KD, or both.")] = Bench.both,
     method: Annotated[list[str] | None, typer.Option(help="Only the losses of this method; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(help="To spend on timing each form of each loss.")] = 1.0,
+    maps: Annotated[str, typer.Option(help="That the losses see: lesson, or large as in the benchmarks.")] = "lesson",
+    published: Annotated[bool, typer.Option(help="Race the published forms too; large maps take them minutes.")] = True,
     device: Annotated[str, typer.Option(help="Of the losses: cpu or cuda. The epoch is on the CPU.")] = "cpu",
     precision: Precision = "auto",
 ) -> None:
-    """Time each loss and one KD epoch against their textbook forms, side by side."""
+    """Time each loss against its plain equation and published forms, and one KD epoch against the textbook loop."""
     from kd_teach.bench import bench_epoch, bench_losses, show
+    from kd_teach.training.precision import pick_precision
 
+    pick_precision(precision)  # a wrong one is refused before the losses are timed
     if what in (Bench.both, Bench.losses):
-        print(show(bench_losses(method, seconds=seconds, device=device)))
+        print(show(bench_losses(method, seconds=seconds, sizes=maps, device=device, published=published)))
     if what in (Bench.both, Bench.epoch):
         result = bench_epoch(precision=precision)
         print(f"textbook loop (DataLoader, PIL, float32, NCHW): {result['textbook']:7.0f} images/s")
@@ -190,6 +194,9 @@ def study(
     address: Address = None,
     resources: Resources = None,
     retries: Annotated[int, typer.Option(help="How often a run is tried again after its worker died.")] = 2,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Also what stands in the table, made by whatever code.")
+    ] = False,
     show: Annotated[bool, typer.Option("--show", help="List the runs, and start none.")] = False,
 ) -> None:
     """Run methods x pairs x seeds x budgets; what is there already is not run again. Fails if any run did.
@@ -223,6 +230,7 @@ def study(
         address=address,
         resources=read_resources(resources or []),
         retries=retries,
+        renew=renew,
     )
     print(done)
     if done.failures:
@@ -247,8 +255,10 @@ def paper(
     from kd_teach.study.cluster import read_resources
     from kd_teach.study.estimates import estimate
     from kd_teach.study.papers import against_published, dry_run, load_paper, train_teacher
+    from kd_teach.study.runner import check_processes
 
     asked = load_paper(pair, seeds=seeds)
+    check_processes(workers)
     if try_only:
         for trial in dry_run(asked):
             print(f"{trial.method:8} {trial.variant:13} loss {trial.loss:.4f}  {trial.seconds_per_step:.2f} s per step")
@@ -339,6 +349,26 @@ def legality(
 
     for row in legality(student, teacher).reset_index().itertuples():
         print(f"{row.method:8} {row.variant:13} {'yes' if row.legal else f'no: {row.why_not}'}")
+
+
+@app.command()
+def runs(
+    folder: Annotated[Path | None, typer.Option(help="Of run folders; the notebooks' cache if left out.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete them, unfinished ones too.")] = False,
+) -> None:
+    """List the runs in the cache, with their sizes; or clear it."""
+    from kd_teach._support.files import cache_dir
+    from kd_teach.training.kept import clear_runs, kept_runs
+
+    folder = folder or cache_dir() / "runs"
+    kept = kept_runs(folder)
+    for run in kept:
+        print(run)
+    megabytes = f"{sum(run.bytes for run in kept) / 1e6:.1f} MB"
+    if clear:
+        print(f"{clear_runs(kept)} of {len(kept)} runs deleted from {folder}; they held {megabytes}.")
+    else:
+        print(f"{len(kept)} runs in {folder}, {megabytes}.")
 
 
 @app.command()

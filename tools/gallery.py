@@ -176,9 +176,9 @@ def carried_over(student: Tensor, teacher: Tensor) -> Tensor:
         return plots.fit_regressor(student[fit], teacher[fit])(student[held_out])
 
 
-@shows(plots.soft_target_card)
+@shows(plots.soft_target_report)
 def soft_targets(scene: Scene):
-    return plots.soft_target_card(scene.images[ONE], scene.t.logits[ONE], scene.classes, label=int(scene.labels[ONE]))
+    return plots.soft_target_report(scene.images[ONE], scene.t.logits[ONE], scene.classes, label=int(scene.labels[ONE]))
 
 
 @shows(plots.soft_targets_by_network)
@@ -223,13 +223,13 @@ def hints(scene: Scene):
     return plots.hint_report(hint[0], {name: guessed[0] for name, guessed in guesses.items()}, scores)
 
 
-@shows(plots.sigma_card)
+@shows(plots.sigma_report)
 def sigmas(scene: Scene):
     """The variances that VID would reach for the best 1x1 regressor: the residuals' mean squares."""
     hint = scene.t.stages[1][HALF[1]]
     guessed = carried_over(scene.features["student distilled"].stages[1], scene.t.stages[1])
     variances = (guessed - hint).square().mean(dim=(0, 2, 3))
-    return plots.sigma_card(variances, hint[0], image=scene.images[HALF[1]][0], spreads=hint.std(dim=(0, 2, 3)))
+    return plots.sigma_report(variances, hint[0], image=scene.images[HALF[1]][0], spreads=hint.std(dim=(0, 2, 3)))
 
 
 @shows(plots.loss_plane_report)
@@ -383,10 +383,10 @@ def relations(scene: Scene):
     return plots.relation_report(ratios, cosines, scene.labels[few], scene.classes)
 
 
-@shows(plots.neighbour_card)
+@shows(plots.neighbour_report)
 def neighbours(scene: Scene):
     probabilities = scene.every(lambda f: neighbour_probabilities(f.embedding)[ONE])
-    return plots.neighbour_card(probabilities, ONE, scene.images, labels=scene.labels, classes=scene.classes)
+    return plots.neighbour_report(probabilities, ONE, scene.images, labels=scene.labels, classes=scene.classes)
 
 
 @shows(plots.training_report)

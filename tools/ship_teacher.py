@@ -9,12 +9,14 @@ import re
 import shutil
 from pathlib import Path
 
+from kd_teach.training.run_folder import read_card
+
 TEACHERS = Path(__file__).resolve().parents[1] / "data" / "teachers"
 
 
 def ship(run: Path, name: str, *, teachers: Path = TEACHERS) -> Path:
     """Copy a run folder's weights and card to `teachers/name`; the command loses what belongs to one machine."""
-    card = json.loads((run / "card.json").read_text(encoding="utf-8"))
+    card = read_card(run)  # with the checksum of the weights
     data, model = name.split("/")
     if (card["data"], card["model"]) != (data, model):
         raise SystemExit(f"{run} holds {card['model']} trained on {card['data']}; it cannot ship as {name}.")

@@ -8,6 +8,7 @@ from kd_teach._support.shipped import shipped
 from kd_teach.methods import list_methods
 from kd_teach.study.analysis import MAIN, compare, in_block, read_study, summary
 from kd_teach.study.settings_compared import gains_across, order_kept
+from tools.markdown import table
 
 HEADER = ["method", "seeds", "test accuracy (± sd), %", "over alone, points", "", "over KD, points", ""]
 HEADER += ["agreement, %", "ECE, %", "s per epoch", "peak MB"]
@@ -18,11 +19,11 @@ def study_section(path: Path | None = None) -> str:
     path = path or shipped("results") / "lesson_study.csv"
     if not path.is_file():
         return ""
-    table = read_study(path)
-    rows = in_block(table)
+    runs = read_study(path)
+    rows = in_block(runs)
     first = rows.iloc[0]
-    teacher = table.loc[table["block"] == first["block"], "teacher"].iloc[0]  # `rows` has none for controls
-    comparisons = {base: compare(table, base) for base in ("alone", "kd") if base in set(rows["method"])}
+    teacher = runs.loc[runs["block"] == first["block"], "teacher"].iloc[0]  # `rows` has none for controls
+    comparisons = {base: compare(runs, base) for base in ("alone", "kd") if base in set(rows["method"])}
     lines = [
         "## Which method is best?",
         "",
@@ -34,12 +35,12 @@ def study_section(path: Path | None = None) -> str:
         "[15_compare](../notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its "
         "like make the known CIFAR-100 table at full scale, and first say how many GPU hours that takes.",
         "",
-        *markdown(summary(table), comparisons),
+        table(HEADER, method_rows(summary(runs), comparisons), rule="--:"),
     ]
     if missing := [method for method in list_methods() if method not in set(rows["method"])]:
         lines += ["", f"No stored runs yet: {', '.join(missing)}."]
-    if MAIN in set(table["block"]):
-        lines += ["", *across_section(gains_across(table))]
+    if MAIN in set(runs["block"]):
+        lines += ["", *across_section(gains_across(runs))]
     return "\n".join(lines)
 
 
@@ -52,8 +53,7 @@ def across_section(gains: pd.DataFrame) -> list[str]:
     kept, found = order_kept(gains), gains.groupby("setting")["detectable"].median()
     pairs = gains.groupby("setting")["n"].agg(["min", "max"]).loc[settings]
     heads = [f"{s} ({low if low == high else f'{low} to {high}'})" for s, low, high in pairs.itertuples()]
-    rows = [["method", *heads], ["---", *["---"] * len(settings)]]
-    rows += [[f"`{method}`", *(cells.get((method, setting), "–") for setting in settings)] for method in methods]
+    rows = [[f"`{method}`", *(cells.get((method, setting), "–") for setting in settings)] for method in methods]
     rows += [["found with 80 % probability, from (median)", *(number(found[s], ".1f") for s in settings)]]
     rows += [["order of the methods, against the first column", "", *(number(kept[s], "+.2f") for s in settings[1:])]]
     return [
@@ -68,7 +68,7 @@ def across_section(gains: pd.DataFrame) -> list[str]:
         "columns differ is the machine's doing, and chance's. On shapes10 six epochs end where the curve still "
         "climbs: that column tells who learns sooner.",
         "",
-        *("| " + " | ".join(row) + " |" for row in rows),
+        table(["method", *heads], rows),
     ]
 
 
@@ -83,9 +83,9 @@ def effects(comparisons: dict[str, pd.DataFrame]) -> str:
     return "; ".join(parts) or "unknown below two paired seeds"
 
 
-def markdown(means: pd.DataFrame, comparisons: dict[str, pd.DataFrame]) -> list[str]:
-    """The table's lines."""
-    lines = [HEADER, ["---", *["--:"] * (len(HEADER) - 1)]]
+def method_rows(means: pd.DataFrame, comparisons: dict[str, pd.DataFrame]) -> list[list[str]]:
+    """The cells of the main table, `HEADER` aside."""
+    rows = []
     for label, row in means.iterrows():
         spread = "" if pd.isna(row["spread"]) else f" ± {100 * row['spread']:.2f}"
         cells = [f"`{label}`", f"{row['seeds']:.0f}", f"{100 * row['test_accuracy']:.2f}{spread}"]
@@ -93,8 +93,8 @@ def markdown(means: pd.DataFrame, comparisons: dict[str, pd.DataFrame]) -> list[
             cells += difference(comparisons.get(base), label)
         cells += [number(100 * row["agreement"], ".1f"), number(100 * row["ece"], ".1f")]
         cells += [number(row["seconds_per_epoch"], ".1f"), number(row["peak_mb"], ".0f")]
-        lines.append(cells)
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+        rows.append(cells)
+    return rows
 
 
 def difference(comparison: pd.DataFrame | None, label: str) -> list[str]:

@@ -7,15 +7,10 @@ from pathlib import Path
 from kd_teach import get_recipe, list_methods
 from kd_teach.course.heads import course
 from kd_teach.methods.changes import CHANGES
+from tools.markdown import table
 from tools.study_section import study_section
 
 ROOT = Path(__file__).parents[1]
-
-
-def table(header: list[str], rows: list[list[str]], *, centred: bool = False) -> str:
-    """A Markdown table."""
-    rule = ["---", *[":-:" if centred else "---"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
 
 
 def course_table() -> str:
@@ -53,7 +48,7 @@ def invariances_table() -> str:
         for blind, variants in by_blindness.items():
             label = f"`{name}`" if len(by_blindness) == 1 else f"`{name}` {', '.join(variants)}"
             rows.append([label, *("yes" if change in blind else "–" for change in CHANGES)])
-    return table(["loss", *CHANGES], rows, centred=True)
+    return table(["loss", *CHANGES], rows, rule=":-:")
 
 
 BLOCKS = {

@@ -16,5 +16,9 @@ class DamagedFileError(RuntimeError, OSError):
     """A file is there but cannot be what it should be: half a download, cut or overwritten weights."""
 
 
+class NotWrittenError(OSError):
+    """A file could not be written: no space, no permission, no such place."""
+
+
 class NotFiniteError(ValueError, FloatingPointError):
     """A tensor holds NaN or infinity where finite numbers are needed."""

@@ -15,6 +15,12 @@ def bar(iterable: Iterable, **options) -> tqdm:
     return tqdm(iterable, disable=_silent(), **options)
 
 
+def say(line: str) -> None:
+    """Print a line above the bars, and at once where the output is a file."""
+    tqdm.write(line)
+    sys.stdout.flush()
+
+
 def _silent() -> bool:
     if os.environ.get("KD_TEACH_PROGRESS") == "0" or "PYTEST_CURRENT_TEST" in os.environ:
         return True

@@ -89,7 +89,7 @@ def package_epoch(data: Data, batch_size: int, precision: str) -> float:
 
 def bench_epoch(
     *, samples: int = 5120, batch_size: int = 64, rounds: int = 5, precision: str = "auto"
-) -> dict[str, float]:
+) -> dict[str, float | str]:
     """Time both loops in turn.
 
     Returns:

@@ -14,6 +14,7 @@ Agreement the largest difference between any form and ours, of the values or of 
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import pandas as pd
 import torch
@@ -21,9 +22,11 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import number
 from kd_teach._support.progress import bar
 from kd_teach.bench.races import SIZES, Race, Sizes, known_methods, prepare, rows_of_races, tensors
 from kd_teach.bench.timing import measure_speed, peak_memory, take_turns
+from kd_teach.training.precision import pick_device
 
 MB = 1e6
 MS = 1e-3
@@ -53,6 +56,8 @@ def bench_losses(
     Raises:
         ValueError: a method that has no equation, or unknown sizes.
     """
+    seconds = number("seconds", seconds, 0, 3600, above=True)
+    device = str(pick_device(device))
     known = known_methods()
     chosen = known if methods is None else list(methods)
     for method in chosen:
@@ -62,9 +67,9 @@ def bench_losses(
         if sizes not in SIZES:
             raise unknown("sizes", sizes, SIZES)
         sizes = SIZES[sizes]
-    how = {"seconds": seconds, "device": device, "sizes": sizes, "published": published}
+    one = partial(measure, seconds=seconds, device=device, sizes=sizes, published=published)
     with bar(rows_of_races(chosen), desc="losses", leave=False) as watched:
-        return pd.DataFrame([measure(*row, **how) for row in watched])
+        return pd.DataFrame([one(*row) for row in watched])
 
 
 def measure(
@@ -103,11 +108,12 @@ def passes(race: Race, form: Callable[[], Tensor]) -> Callable[[], tuple[Tensor 
     return run
 
 
-def largest_difference(result: Sequence[Tensor], reference: Sequence[Tensor], taps: int) -> float:
+def largest_difference(result: Sequence[Tensor | None], reference: Sequence[Tensor | None], taps: int) -> float:
     """Of the value and the student's gradients, each relative to its largest entry. Parameters are left out: a bias
     in front of a batch norm has no gradient but rounding."""
     pairs = list(zip(result, reference, strict=True))[: 1 + taps]
-    return max(((one - other).abs().max() / other.abs().max()).item() for one, other in pairs)
+    both = [(one, other) for one, other in pairs if one is not None and other is not None]
+    return max(((one - other).abs().max() / other.abs().max()).item() for one, other in both)
 
 
 def bytes_moved(race: Race) -> int:

@@ -6,17 +6,19 @@ Each gets the package's loss, whose learnt parts and memories it shares, and the
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from kd_teach.methods.nst import KERNELS
+from kd_teach.methods.crd import EPSILON
+from kd_teach.methods.nst import square_distances
 
 Maps = Sequence[Tensor]  # (N, C, H, W), one per stage
 
 
-def nst(loss: nn.Module, f_s: Maps, f_t: Maps) -> Tensor:
+def nst(loss: Any, f_s: Maps, f_t: Maps) -> Tensor:
     """Products of all pairs of channels, place by place, from (N, C, C', HW)."""
 
     def k(x: Tensor, y: Tensor, kernel: Callable[..., Tensor]) -> Tensor:
@@ -34,12 +36,12 @@ def nst(loss: nn.Module, f_s: Maps, f_t: Maps) -> Tensor:
 def of_pairs(name: str, x: Tensor, y: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """The kernel as a function of x.y and |x - y|^2 of all pairs."""
     if name == "gaussian":
-        variance = KERNELS[name](x.detach(), y).keywords["variance"]
+        variance = square_distances(x.detach(), y).mean(dim=(1, 2), keepdim=True)
         return lambda product, distance: torch.exp(-distance / (2 * variance))
     return lambda product, distance: product ** {"linear": 1, "polynomial": 2}[name]
 
 
-def fsp(loss: nn.Module, f_s: Maps, f_t: Maps, *, pool: Callable[..., Tensor], mean: bool) -> Tensor:
+def fsp(loss: Any, f_s: Maps, f_t: Maps, *, pool: Callable[..., Tensor], mean: bool) -> Tensor:
     """Flow matrices as means over places of (N, m, n, hw)."""
 
     def flows(maps: Maps) -> list[Tensor]:
@@ -52,21 +54,21 @@ def fsp(loss: nn.Module, f_s: Maps, f_t: Maps, *, pool: Callable[..., Tensor], m
 
     adapted = [adapter(f) for adapter, f in zip(loss.adapters, f_s, strict=True)] if loss.adapters else f_s
     gaps = [(t - s).square() for s, t in zip(flows(adapted), flows(f_t), strict=True)]
-    return sum((gap.mean() if mean else gap.sum() / len(gap)) for gap in gaps)
+    return torch.stack([gap.mean() if mean else gap.sum() / len(gap) for gap in gaps]).sum()
 
 
-def crd(loss: nn.Module, e_s: Tensor, e_t: Tensor, rows: Tensor) -> Tensor:
+def crd(loss: Any, e_s: Tensor, e_t: Tensor, rows: Tensor) -> Tensor:
     """Every anchor gathers its own K + 1 rows of the bank, (N, K + 1, dim); `rows` (N, K + 1), the positive first."""
     v_s, v_t = F.normalize(loss.embed_s(e_s)), F.normalize(loss.embed_t(e_t))
     z = loss.log_z.exp()
     return crd_side(loss, v_s, loss.bank_t.rows, rows, z[0]) + crd_side(loss, v_t, loss.bank_s.rows, rows, z[1])
 
 
-def crd_side(loss: nn.Module, anchors: Tensor, bank: Tensor, rows: Tensor, z: Tensor) -> Tensor:
+def crd_side(loss: Any, anchors: Tensor, bank: Tensor, rows: Tensor, z: Tensor) -> Tensor:
     (batch, columns), (n, dim) = rows.shape, bank.shape
     gathered = bank.index_select(0, rows.flatten()).reshape(batch, columns, dim)
     scores = torch.exp(torch.bmm(gathered, anchors.unsqueeze(2)).squeeze(2) / loss.temperature) / z  # (N, K + 1)
-    noise, eps = (columns - 1) / n, 1e-7 if loss.critic.normalised else 0.0
+    noise, eps = (columns - 1) / n, EPSILON if loss.critic.normalised else 0.0
     positive = torch.log(scores[:, 0] / (scores[:, 0] + noise + eps))
     negative = torch.log(noise / (scores[:, 1:] + noise + eps))
     return -(positive.sum() + negative.sum()) / batch

@@ -6,6 +6,7 @@ The maps are drawn at random, for speed does not depend on what a network knows.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ class Race:
 
     method: str
     variant: str
-    loss: nn.Module
+    loss: Any  # an nn.Module with an `equation`
     student: Tap
     teacher: Tap
     forms: dict[str, Callable[[], Tensor]]  # "published" (where there is one), "plain", "ours" (where it is another)
@@ -91,6 +92,7 @@ def rows_of_races(methods: Sequence[str]) -> list[tuple[str, str, dict]]:
     return [
         (method, variant, options)
         for method in methods
+        if get_recipe(method).equation
         for variant in get_recipe(method).variants
         for options in ({}, *OPTIONS.get((method, variant), []))
     ]
@@ -117,7 +119,7 @@ def prepare(
     student, teacher = recipe.tap(s), recipe.tap(t)
     context = Context(nn.Module(), Norms(t.preacts), labels, sizes.classes)
     chosen = sizes.options.get(method, {}) | (options or {})
-    loss = recipe.build(student, teacher, context, variant=variant, **chosen).to(device, dtype)
+    loss: Any = recipe.build(student, teacher, context, variant=variant, **chosen).to(device, dtype)
     needs = {name: getattr(batch, name) for name in recipe.needs}
     if hasattr(loss, "after_step"):  # the first batch sets Z, and the banks are no longer all noise
         with torch.no_grad():
@@ -132,6 +134,7 @@ def prepare(
         return loss(student, teacher, **needs)
 
     ours, plain = loss.equation, recipe.equation_of(variant)
+    assert plain is not None  # rows_of_races asks only methods that have one
     forms: dict[str, Callable[[], Tensor]] = {}
     if published := PUBLISHED.get((method, variant)):
         extra = (negative_rows(loss, needs["index"]),) if method == "crd" else ()
@@ -143,7 +146,7 @@ def prepare(
     return Race(method, named, loss, student, teacher, forms)
 
 
-def negative_rows(loss: nn.Module, index: Tensor) -> Tensor:
+def negative_rows(loss: Any, index: Tensor) -> Tensor:
     """(N, K + 1) rows of the bank that each anchor meets, the positive first: what a copied loader has drawn before."""
     torch.manual_seed(0)
     positive, candidates, negative, *_ = loss.contrasts(index)

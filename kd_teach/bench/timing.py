@@ -6,15 +6,17 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.benchmark import Measurement, Timer
 
 Run = Callable[[], object]
+T = TypeVar("T")
 
 
-def peak_memory(run: Run, device: str = "cpu") -> tuple[int, object]:
+def peak_memory(run: Callable[[], T], device: str = "cpu") -> tuple[int, T]:
     """Bytes that `run()` held at its peak, beyond what was there before, and what it returned.
 
     On CUDA the caching allocator counts. On the CPU PyTorch's profiler notes every allocation and free, and the

@@ -43,10 +43,11 @@ def read_head(path: str | Path) -> Head:
     text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
 
     def field(pattern: str, default: str | None = None) -> str:
-        found = re.search(pattern, text, flags=re.MULTILINE)
-        if not found and default is None:
+        if found := re.search(pattern, text, flags=re.MULTILINE):
+            return found[1].strip()
+        if default is None:
             raise ValueError(f"The first cell of {path.name} must hold a title and **Time:** N minutes; got {text!r}.")
-        return found[1].strip() if found else default
+        return default
 
     return Head(
         path=path,

@@ -6,8 +6,9 @@
     KD_TEACH_DATASET          "cifar10" or "shapes10"; left out, CIFAR-10 where it lies on this machine or where
                               KD_TEACH_DATA says that it does, else shapes10
 
-Runs are kept in the cache folder under a hash of their whole configuration, so that a baseline trained in one
-notebook is there at once in the next.
+Runs are kept in the cache folder under a hash of their whole configuration and of the code that makes them, so that a
+baseline trained in one notebook is there at once in the next, and an edited loss is trained anew. `kd-teach runs` lists
+them.
 """
 
 import os

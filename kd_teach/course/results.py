@@ -9,8 +9,8 @@ import pandas as pd
 from kd_teach._support.shipped import shipped
 from kd_teach.methods import get_recipe
 from kd_teach.study.analysis import read_study
-from kd_teach.study.verdicts import Verdict
-from kd_teach.study.verdicts import verdict as of_table
+from kd_teach.study.findings import Finding
+from kd_teach.study.findings import finding as of_table
 
 
 def study_table() -> pd.DataFrame:
@@ -28,12 +28,12 @@ def lesson_histories() -> dict[str, pd.DataFrame]:
     return {label: history.drop(columns="label") for label, history in means.groupby("label", sort=False)}
 
 
-def verdict(method: str, baseline: str = "alone") -> Verdict:
+def finding(method: str, baseline: str = "alone") -> Finding:
     """What the shipped study says of one method, in two lines; it says so where it has no runs of it."""
     try:
         return of_table(study_table(), method, baseline)
     except FileNotFoundError:
-        return Verdict(method, baseline, "NO RUNS", missing=method)
+        return Finding(method, baseline, "NO RUNS", missing=method)
 
 
 def reported(method: str) -> pd.DataFrame:

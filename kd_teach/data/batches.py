@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kd_teach._support.numbers import whole, word
 from kd_teach.data.seeds import generator
 from kd_teach.data.types import Batch, Data, Split, take
 
@@ -24,8 +25,8 @@ class Augment:
     flip: bool = True  # mirror left and right, half of the time
 
     def __post_init__(self):
-        if self.pad < 0:
-            raise ValueError(f"Augment(pad={self.pad}): pad is a number of pixels, 0 or more.")
+        whole("pad", self.pad, 0)
+        word("flip", self.flip, (True, False))
 
 
 def batches_per_epoch(data: Data, batch_size: int) -> int:

@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from kd_teach._support.errors import unknown
 from kd_teach._support.files import user_path
+from kd_teach._support.numbers import whole
 from kd_teach.data.cache import cached
 from kd_teach.data.cifar import CIFAR, read_cifar
 from kd_teach.data.folder import did_you_mean, is_data_folder, read_folder
@@ -59,6 +59,7 @@ def load_data(
         ValueError: an unknown name, unusable images, or impossible numbers of them or of pixels.
         FileNotFoundError, RuntimeError, ConnectionError: data that is missing, damaged or out of reach.
     """
+    seed = whole("seed", seed)
     if normalise not in ("data", "imagenet"):
         raise unknown("way to normalise", normalise, ("data", "imagenet"))
     if name in list_data() and size is not None:
@@ -87,8 +88,7 @@ def load_data(
 
 def _read_own(name: str | Path, size: int | None) -> Parts:
     """`read_folder` of a path that may begin with ~, or an error that says what stands there instead."""
-    if size is not None and not (isinstance(size, Integral) and 1 <= size <= LARGEST_SIZE):
-        raise ValueError(f"size={size!r} is no number of pixels: choose a whole number from 1 to {LARGEST_SIZE}.")
+    size = None if size is None else whole("size", size, 1, LARGEST_SIZE)
     folder = user_path(name)
     if folder.is_dir():
         return read_folder(folder, size)
@@ -137,14 +137,14 @@ def _draw(count: int, seed: int) -> dict[str, Tensor]:
 def _cut(train: Split, *, samples: int | None, val: int | None, seed: int, classes: int) -> tuple[Split, Split]:
     """(what to train on, validation): validation is cut first, so it is the same for every `samples`."""
     total = len(train)
-    val = min(2000, total // 6) if val is None else val
+    val = min(2000, total // 6) if val is None else whole("val", val)
     if not 0 <= val <= total - classes:
         raise ValueError(
             f"val={val} does not fit {total} training images of {classes} classes: choose 0 to {total - classes}."
         )
     rows, val_rows = stratified_rows(train.labels, total - val, random=generator(seed, "validation"))
     if samples is not None:
-        if not classes <= samples <= len(rows):
+        if not classes <= whole("samples", samples) <= len(rows):
             raise ValueError(
                 f"samples={samples} is impossible: {total} training images less {val} for validation leave "
                 f"{len(rows)}, of {classes} classes: choose {classes} to {len(rows)}, or None for all."

@@ -25,6 +25,8 @@ class MemoryBank(nn.Module):
     The rows start uniform in +-1/sqrt(dim/3), which makes their norms about 1, from torch's global generator.
     """
 
+    rows: Tensor
+
     def __init__(self, n: int, dim: int, *, momentum: float) -> None:
         super().__init__()
         if not 0 <= momentum < 1:
@@ -60,8 +62,7 @@ class Contrast(NamedTuple):
     positive: Tensor  # (B,) the row it should resemble
     candidates: Tensor | None  # (m,) rows that all anchors are scored against; None: all n
     negative: Tensor  # (B, m) bool: which of them count as negatives of this anchor
-    drawn: Tensor  # (B,) how many those are
-    k: Tensor  # (B,) K of the equation: `drawn`, unless the other classes have fewer than K rows
+    k: Tensor  # (B,) K of the equation: how many those are, unless the other classes have fewer than K rows
 
 
 class Contrasts(nn.Module):
@@ -77,6 +78,11 @@ class Contrasts(nn.Module):
 
     All draws come from torch's global CPU generator, on whatever device the labels are.
     """
+
+    labels: Tensor
+    counts: Tensor
+    grouped: Tensor
+    starts: Tensor
 
     def __init__(self, labels: Tensor, *, negatives: int, sampling: str) -> None:
         super().__init__()
@@ -122,7 +128,7 @@ def one_of_its_class(contrasts: Contrasts, index: Tensor, own: Tensor) -> Tensor
     return contrasts.grouped[contrasts.starts[own] + (share * contrasts.counts[own]).long()]
 
 
-def random_negatives(contrasts: Contrasts, own: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def random_negatives(contrasts: Contrasts, own: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """K rows of other classes for each anchor: the first K such rows of one shuffle of the whole set.
 
     For one anchor that is a uniformly random set of K. The anchors of a batch share the shuffle, so their sets
@@ -136,14 +142,12 @@ def random_negatives(contrasts: Contrasts, own: Tensor) -> tuple[Tensor, Tensor,
     candidates = torch.randperm(contrasts.n)[:reach].to(own.device)
     other = contrasts.labels[candidates] != own[:, None]  # (B, m)
     negative = other & (other.cumsum(dim=1, dtype=torch.int32) <= contrasts.negatives)
-    pool = contrasts.n - contrasts.counts[own]
-    return candidates, negative, pool.clamp(max=contrasts.negatives), torch.full_like(pool, contrasts.negatives)
+    return candidates, negative, torch.full_like(own, contrasts.negatives)
 
 
-def all_negatives(contrasts: Contrasts, own: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
+def all_negatives(contrasts: Contrasts, own: Tensor) -> tuple[None, Tensor, Tensor]:
     """Every row of every other class."""
-    pool = contrasts.n - contrasts.counts[own]
-    return None, contrasts.labels != own[:, None], pool, pool
+    return None, contrasts.labels != own[:, None], contrasts.n - contrasts.counts[own]
 
 
 SAMPLINGS: dict[str, tuple[Callable, Callable]] = {
@@ -153,8 +157,8 @@ SAMPLINGS: dict[str, tuple[Callable, Callable]] = {
 }
 
 
-def check_index(index: Tensor | None, *, batch: int, n: int) -> None:
-    """Refuse an index that does not say which training image each of the `batch` samples is."""
+def check_index(index: Tensor | None, *, batch: int, n: int) -> Tensor:
+    """The index; one that does not say which training image each of the `batch` samples is, is refused."""
     if not isinstance(index, Tensor) or not is_integer(index):
         raise TypeError(
             f"The index is {kind_of(index)}; expected an integer tensor ({batch},): the row in the training set of "
@@ -168,6 +172,7 @@ def check_index(index: Tensor | None, *, batch: int, n: int) -> None:
             f"The index runs from {int(index.min())} to {int(index.max())}; expected rows 0 to {n - 1} of the "
             "training set whose labels the loss was built with."
         )
+    return index
 
 
 def is_integer(tensor: Tensor) -> bool:

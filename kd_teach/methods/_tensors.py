@@ -135,8 +135,9 @@ def check_maps(student: Sequence[Tensor], teacher: Sequence[Tensor]) -> None:
 
 def match_size(f_s: Tensor, f_t: Tensor) -> tuple[Tensor, Tensor]:
     """Two maps (N, C, H, W) on the smaller of their grids: the larger is pooled by averages."""
-    grid = tuple(map(min, f_s.shape[2:], f_t.shape[2:]))
-    return tuple(f if f.shape[2:] == grid else F.adaptive_avg_pool2d(f, grid) for f in (f_s, f_t))
+    h, w = map(min, f_s.shape[2:], f_t.shape[2:])
+    s, t = (f if f.shape[2:] == (h, w) else F.adaptive_avg_pool2d(f, (h, w)) for f in (f_s, f_t))
+    return s, t
 
 
 def unit(x: Tensor, dim: int = -1) -> Tensor:
@@ -173,30 +174,3 @@ def _length(x: Tensor, dim: int) -> Tensor:
     """The norm along `dim`, infinite for rows that count as zero."""
     norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
     return torch.where(norm > DEAD, norm, torch.inf)
-
-
-def inner(a: Tensor, b: Tensor) -> Tensor:
-    """The sum of the products of two tensors of one shape, read once: no tensor of products in between."""
-    return torch.dot(a.flatten(), b.flatten())
-
-
-def energy(f: Tensor, dim: int) -> Tensor:
-    """The sum of squares of a map along `dim`, without that dimension.
-
-    As `f.pow(2).sum(dim)`, whose backward pass makes three copies of the map; this one makes the gradient only.
-    """
-    return _Energy.apply(f, dim)
-
-
-class _Energy(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, f: Tensor, dim: int) -> Tensor:
-        ctx.save_for_backward(f)
-        ctx.dim = dim
-        # Sample by sample, so that the squares of one are still in the cache when they are added up.
-        return torch.stack([sample.square().sum(dim - 1) for sample in f])
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        (f,) = ctx.saved_tensors
-        return f * (2 * grad).unsqueeze(ctx.dim), None

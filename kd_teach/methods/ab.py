@@ -111,7 +111,7 @@ class ABLoss(nn.Module):
             )
         self.margin, self.variant, self.equation = margin, variant, fast.ab
         connect, weigh = VARIANTS[variant]
-        shapes = [(tuple(s), tuple(t)) for s, t in zip(student_shapes, teacher_shapes, strict=True)]
+        shapes = list(zip(student_shapes, teacher_shapes, strict=True))
         self.channels = [(s[0], t[0]) for s, t in shapes]
         self.connectors = nn.ModuleList(connect(s, t) for s, t in shapes)
         self.stage_weights = weigh(len(shapes))

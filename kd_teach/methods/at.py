@@ -214,7 +214,7 @@ def match_input_gradients(run) -> list[Phase]:
     ]
 
 
-LOSSES = {
+LOSSES: dict[str, Callable[..., nn.Module]] = {
     "paper": ATLoss,
     "repdistiller": partial(ATLoss, variant="repdistiller"),
     "gradient": GradientATLoss,

@@ -22,6 +22,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
@@ -57,8 +58,8 @@ def rbf(cosine: Tensor, gamma: float, order: int) -> Tensor:
 def rbf_taylor(cosine: Tensor, gamma: float, order: int) -> Tensor:
     """The same with exp(2 gamma x.y) cut off after the term of this order."""
     # k(x, y) = exp(-2 gamma) sum_{p=0..order} (2 gamma)^p / p! (x.y)^p
-    series = sum((2 * gamma * cosine) ** p / math.factorial(p) for p in range(order + 1))
-    return math.exp(-2 * gamma) * series
+    terms = [(2 * gamma * cosine) ** p / math.factorial(p) for p in range(order + 1)]
+    return math.exp(-2 * gamma) * torch.stack(terms).sum(dim=0)
 
 
 def neighbour_product(e_s: Tensor, e_t: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ def neighbour_product(e_s: Tensor, e_t: Tensor) -> Tensor:
     return (d[:-1] * d[1:]).sum(dim=1).mean()
 
 
-VARIANTS = {"paper": cc, "repdistiller": neighbour_product}
+VARIANTS: dict[str, Callable[..., Tensor]] = {"paper": cc, "repdistiller": neighbour_product}
 KERNELS = {"rbf_taylor": rbf_taylor, "rbf": rbf, "bilinear": bilinear}
 LIVE_WIDTH = 128  # of RepDistiller's linear layers
 

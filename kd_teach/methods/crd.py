@@ -29,6 +29,7 @@ Differs   RepDistiller ("repdistiller" here) divides exp(a.b / tau) by a constan
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,62 @@ from kd_teach.methods._banks import Contrast, Contrasts, MemoryBank, check_index
 from kd_teach.methods._tensors import check_pair, in_full_precision, unit
 from kd_teach.methods.changes import POOLED
 from kd_teach.methods.recipe import Recipe, Variant
+
+
+def crd(positive: Tensor, scores: Tensor, negative: Tensor, tau: float, k: Tensor, n: int) -> Tensor:
+    """L_side of N anchors -> scalar; K, n are the paper's N, M.
+
+    positive (N,): a.b of each anchor and its partner; scores (N, m): a.b with m rows of the bank; negative (N, m) bool:
+    which of those are its negatives; k (N,): K; n: size of the training set.
+    """
+    # h = exp(a.b / tau) / (exp(a.b / tau) + K/n) = sigmoid(x) of its log odds x, and 1 - h = sigmoid(-x).
+    # -log sigmoid(x) = softplus(-x): safe where exp(a.b / tau) would overflow, exact where 1 - h would be rounded
+    minus_log_h = F.softplus(-log_odds(positive, tau, k, n))  # (N,)
+    minus_log_not_h = F.softplus(log_odds(scores, tau, k[:, None], n))  # (N, m): -log(1 - h)
+    # L_side = -E_positive[log h] - K E_negative[log(1 - h)]
+    return (minus_log_h + k * mean_over(negative, minus_log_not_h)).mean()
+
+
+def log_odds(score: Tensor, tau: float, k: Tensor, n: int) -> Tensor:
+    """log of h / (1 - h), for scores a.b of any shape."""
+    # h / (1 - h) = exp(a.b / tau) / (K/n)
+    return score / tau - torch.log(k / n)
+
+
+def mean_over(chosen: Tensor, x: Tensor) -> Tensor:
+    """E: the mean of x (N, m) over the chosen (N, m) bool of each row, (N,)."""
+    return torch.where(chosen, x, 0).sum(dim=1) / chosen.sum(dim=1)
+
+
+EPSILON = 1e-7  # RepDistiller's, in the denominators of h and 1 - h
+
+
+def crd_normalised(
+    positive: Tensor, scores: Tensor, negative: Tensor, tau: float, k: Tensor, n: int, log_z: Tensor
+) -> Tensor:
+    """L_side as RepDistiller computes it: as `crd`, with exp(a.b / tau) divided by Z."""
+    # h = p / (p + K/n + eps),  p = exp(a.b / tau) / Z:  the paper's for K + eps n
+    noisy = k + EPSILON * n
+    minus_log_h = F.softplus(log_z - log_odds(positive, tau, noisy, n))  # (N,)
+    minus_log_not_h = F.softplus(log_odds(scores, tau, noisy[:, None], n) - log_z)  # (N, m): -log(1 - h)
+    # in place of 1 - h it has (K/n) / (p + K/n + eps), less than that by the factor (K + eps n) / K
+    more = torch.log1p(EPSILON * n / k)  # (N,)
+    # L_side = -E_positive[log h] - K E_negative[log(1 - h)]
+    return (minus_log_h + k * (mean_over(negative, minus_log_not_h) + more)).mean()
+
+
+class Critic(NamedTuple):
+    """What differs between the variants."""
+
+    equation: Callable[..., Tensor]
+    temperature: float
+    normalised: bool  # exp(a.b / tau) is divided by Z
+
+
+VARIANTS = {
+    "paper": Critic(crd, temperature=0.1, normalised=False),
+    "repdistiller": Critic(crd_normalised, temperature=0.07, normalised=True),
+}
 
 
 def mutual_information_bound(side: Tensor | float, negatives: int) -> Tensor | float:
@@ -86,6 +143,9 @@ class CRDLoss(nn.Module):
         >>> loss.after_step()
     """
 
+    log_z: Tensor
+    equation: Callable[..., Tensor]
+
     def __init__(
         self,
         student_width: int,
@@ -100,9 +160,10 @@ class CRDLoss(nn.Module):
         variant: str = "paper",
     ) -> None:
         super().__init__()
-        if variant not in CRITICS:
-            raise unknown("variant of CRDLoss", variant, CRITICS)
-        self.critic = CRITICS[variant]
+        if variant not in VARIANTS:
+            raise unknown("variant of CRDLoss", variant, VARIANTS)
+        self.critic = VARIANTS[variant]
+        self.equation = self.critic.equation
         self.temperature = self.critic.temperature if temperature is None else temperature
         if not 0 < self.temperature < math.inf:
             raise ValueError(f"The temperature is {temperature}; expected a positive number (0.07 to 0.1 is common).")
@@ -130,8 +191,7 @@ class CRDLoss(nn.Module):
                 f"The embeddings of student and teacher have widths {came}; this loss was built for {expected}. "
                 "Tap the same layers, or build a new CRDLoss."
             )
-        check_index(index, batch=len(e_s), n=self.contrasts.n)
-        index = index.to(e_s.device, torch.int64)
+        index = check_index(index, batch=len(e_s), n=self.contrasts.n).to(e_s.device, torch.int64)
         v_s, v_t = unit(self.embed_s(e_s)), unit(self.embed_t(e_t.detach()))  # (N, dim)
         if self.training:
             self.last = index, v_s.detach(), v_t.detach()
@@ -140,31 +200,27 @@ class CRDLoss(nn.Module):
 
     def _side(self, side: int, anchors: Tensor, rows: Tensor, contrast: Contrast) -> Tensor:
         """L_side: the anchors (N, dim) of one network against the bank (n, dim) of the other."""
-        anchors = anchors / self.temperature
-        positive = (anchors * rows[contrast.positive]).sum(dim=1)  # (N,) log-scores
+        tau, negative, n = self.temperature, contrast.negative, self.contrasts.n
+        k = contrast.k.to(anchors.dtype)
+        positive = (anchors * rows[contrast.positive]).sum(dim=1)  # (N,)
         candidates = rows if contrast.candidates is None else rows.index_select(0, contrast.candidates)
         scores = anchors @ candidates.T  # (N, m): one product, nothing of size N * K * dim
-        k, drawn = contrast.k.to(scores.dtype), contrast.drawn.to(scores.dtype)
-        log_z = self._normaliser(side, positive, scores, contrast.negative, k, k / drawn)
-
-        # h is a sigmoid of log-scores: exp(x) / (exp(x) + q) = sigmoid(x - log q). That is safe at any temperature, and
-        # exact where 1 - h is almost 1: float32 would round its logarithm, and K such errors add up.
-        n, epsilon = self.contrasts.n, self.critic.epsilon
-        log_q = (k / n + epsilon).log() + log_z  # (N,)
-        found = F.softplus(log_q - positive)  # -log h
-        confused = F.softplus(scores - log_q[:, None]).masked_fill(~contrast.negative, 0)  # -log(1 - h)
-        constant = k * torch.log1p(epsilon * n / k)  # the copied code has epsilon in the denominator only
-        return (found + k / drawn * confused.sum(dim=1) + constant).mean()
+        if not self.critic.normalised:
+            return self.equation(positive, scores, negative, tau, k, n)
+        log_z = self._normaliser(side, positive, scores, negative, k)
+        return self.equation(positive, scores, negative, tau, k, n, log_z)
 
     @torch.no_grad()
-    def _normaliser(self, side: int, positive: Tensor, scores: Tensor, negative: Tensor, k: Tensor, times: Tensor):
-        """log Z of one side: 0 in the paper; else log of n times the mean score of the first batch, then frozen."""
-        if not self.critic.normalised:
+    def _normaliser(self, side: int, positive: Tensor, scores: Tensor, negative: Tensor, k: Tensor) -> Tensor:
+        """log Z of one side: of n times the mean of exp(a.b / tau) in the first batch, then frozen."""
+        if self.log_z.device.type == "cpu" and not self.log_z[side].isnan():
             return self.log_z[side]
-        others = scores.masked_fill(~negative, -math.inf).logsumexp(dim=1) + times.log()  # (N,) log of K scores' sum
+        positive, scores = positive / self.temperature, scores / self.temperature
+        others = scores.masked_fill(~negative, -math.inf).logsumexp(dim=1)  # (N,) log of their sum
+        others = others + (k / negative.sum(dim=1)).log()  # of K of them
         means = torch.logaddexp(positive, others) - torch.log1p(k)  # (N,) of K + 1 scores
         measured = means.logsumexp(dim=0) - math.log(len(means)) + math.log(self.contrasts.n)
-        # A choice on the device: an `if` would wait for it in every step.
+        # Elsewhere than on the CPU a choice on the device: an `if` would wait for it in every step.
         log_z = torch.where(self.log_z[side].isnan(), measured, self.log_z[side])
         if self.training:
             self.log_z[side] = log_z
@@ -183,20 +239,6 @@ class CRDLoss(nn.Module):
         return f"temperature={self.temperature}"
 
 
-class Critic(NamedTuple):
-    """How a variant turns scores into h."""
-
-    temperature: float
-    epsilon: float  # added to the denominators of h and 1 - h
-    normalised: bool  # scores are divided by Z
-
-
-CRITICS = {
-    "paper": Critic(temperature=0.1, epsilon=0.0, normalised=False),
-    "repdistiller": Critic(temperature=0.07, epsilon=1e-7, normalised=True),
-}
-
-
 RECIPE = Recipe(
     name="crd",
     title="Contrastive Representation Distillation",
@@ -206,6 +248,7 @@ RECIPE = Recipe(
     build=lambda e_s, e_t, context, *, variant, **options: CRDLoss(
         e_s.shape[1], e_t.shape[1], context.labels, variant=variant, **options
     ),
+    equation=crd,
     variants={
         "paper": Variant(
             weight=0.012,
@@ -213,7 +256,9 @@ RECIPE = Recipe(
             "new (n = 50,000, K = 16,384): without Z it is 68 times as large",
             blind_to=POOLED,
         ),
-        "repdistiller": Variant(weight=0.8, source="RepDistiller's CIFAR-100 runs", blind_to=POOLED),
+        "repdistiller": Variant(
+            weight=0.8, source="RepDistiller's CIFAR-100 runs", blind_to=POOLED, equation=crd_normalised
+        ),
     },
     needs=("index",),
 )

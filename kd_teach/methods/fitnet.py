@@ -27,6 +27,22 @@ from kd_teach.methods.recipe import Phase, Recipe, Terms, Variant
 from kd_teach.models.features import Features
 
 
+def fitnet(guess: Tensor, u_t: Tensor) -> Tensor:
+    """L of the paper's hint phase: the guess r(v_s) and the hint u_t, both (N, C, H, W) -> scalar."""
+    # sum_n || u_t[n] - r(v_s[n]) ||^2
+    squares = F.mse_loss(guess, u_t, reduction="sum")
+    # L = 1/N sum_n 1/2 || u_t[n] - r(v_s[n]) ||^2
+    return 0.5 * squares / len(guess)
+
+
+def fitnet_mean(guess: Tensor, u_t: Tensor) -> Tensor:
+    """L of RepDistiller: the mean of squares over all N C H W entries."""
+    return F.mse_loss(guess, u_t)
+
+
+VARIANTS = {"paper": fitnet, "repdistiller": fitnet_mean}
+
+
 def regressor(student_shape: tuple[int, int, int], teacher_shape: tuple[int, int, int], *, strided: bool) -> nn.Module:
     """A convolution from the student's (C, H, W) to the teacher's, one kind per size case.
 
@@ -81,10 +97,10 @@ class HintLoss(nn.Module):
         variant: str = "paper",
     ) -> None:
         super().__init__()
-        if variant not in REDUCTIONS:
-            raise unknown("variant of HintLoss", variant, REDUCTIONS)
-        self.student_shape, self.teacher_shape = tuple(student_shape), tuple(teacher_shape)
-        self.reduce = REDUCTIONS[variant]
+        if variant not in VARIANTS:
+            raise unknown("variant of HintLoss", variant, VARIANTS)
+        self.equation = VARIANTS[variant]
+        self.student_shape, self.teacher_shape = student_shape, teacher_shape
         copied = variant == "repdistiller"
         layers = [regressor(self.student_shape, self.teacher_shape, strided=copied)]
         if copied:
@@ -102,15 +118,7 @@ class HintLoss(nn.Module):
                 f"The maps have shapes {tuple(map(tuple, came))} per sample; this loss was built for {expected}. "
                 "Tap the same stages, or build a new HintLoss."
             )
-        return self.reduce(self.regressor(v_s), u_t.detach())
-
-
-def half_square_per_sample(guess: Tensor, hint: Tensor) -> Tensor:
-    """1/N sum_n 1/2 ||hint[n] - guess[n]||^2, the loss of the paper's first stage."""
-    return 0.5 * F.mse_loss(guess, hint, reduction="sum") / len(hint)
-
-
-REDUCTIONS = {"paper": half_square_per_sample, "repdistiller": F.mse_loss}
+        return self.equation(self.regressor(v_s), u_t.detach())
 
 
 def hint_then_distil(run) -> list[Phase]:
@@ -159,6 +167,7 @@ RECIPE = Recipe(
     build=lambda v_s, u_t, context, *, variant: HintLoss(
         v_s.shape[1:], u_t.shape[1:], rectified=bool((u_t >= 0).all()), variant=variant
     ),
+    equation=fitnet,
     variants={
         "paper": Variant(
             weight=100.0,
@@ -166,6 +175,8 @@ RECIPE = Recipe(
             source="RepDistiller's weight, on the paper's sum brought to a mean",
             blind_to=BATCH,
         ),
-        "repdistiller": Variant(weight=100.0, source="RepDistiller's CIFAR-100 runs", blind_to=BATCH),
+        "repdistiller": Variant(
+            weight=100.0, source="RepDistiller's CIFAR-100 runs", blind_to=BATCH, equation=fitnet_mean
+        ),
     },
 )

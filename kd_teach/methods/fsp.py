@@ -49,7 +49,9 @@ def mean_fsp(f1_s: Tensor, f2_s: Tensor, f1_t: Tensor, f2_t: Tensor) -> Tensor:
     return gap.square().mean()
 
 
-VARIANTS = {  # how the larger map of a pair is pooled, how two flows are compared
+VARIANTS: dict[
+    str, tuple[Callable[..., Tensor], Callable[..., Tensor]]
+] = {  # how the larger map of a pair is pooled, how two flows are compared
     "paper": (F.adaptive_max_pool2d, fsp),
     "repdistiller": (F.adaptive_avg_pool2d, mean_fsp),
     "adapter": (F.adaptive_max_pool2d, fsp),
@@ -59,7 +61,8 @@ VARIANTS = {  # how the larger map of a pair is pooled, how two flows are compar
 def on_one_grid(f1: Tensor, f2: Tensor, pool: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
     """A pair of maps (N, C, H, W), of which `pool(f, (h, w))` brings the larger to the smaller grid."""
     grid = tuple(map(min, f1.shape[2:], f2.shape[2:]))
-    return tuple(f if f.shape[2:] == grid else pool(f, grid) for f in (f1, f2))
+    first, second = (f if f.shape[2:] == grid else pool(f, grid) for f in (f1, f2))
+    return first, second
 
 
 def fsp_matrix(f1: Tensor, f2: Tensor, *, pool: Callable[..., Tensor] = F.adaptive_max_pool2d) -> Tensor:
@@ -134,7 +137,7 @@ class FSPLoss(nn.Module):
         widths = tuple(tuple(f.shape[1] for f in maps) for maps in (f_s, f_t))
         if not self.adapters:
             _check_equal(*widths)
-        elif widths != self.channels:
+        elif self.channels is not None and widths != self.channels:
             raise ValueError(
                 f"The maps have widths {widths[0]} (student) and {widths[1]} (teacher); this loss was built for "
                 f"{self.channels[0]} and {self.channels[1]}. Tap the same maps, or build a new FSPLoss."

@@ -20,7 +20,7 @@ Differs   With p = 1 the authors' code, followed here, takes the mean over entri
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -182,7 +182,7 @@ class FTLoss(nn.Module):
         f_t = f_t.detach()
         return self.reading.reconstruction(self.decode(self.encode(f_t)), f_t)
 
-    def _check_channels(self, role: str, f: Tensor, shape: tuple[int, int, int]) -> None:
+    def _check_channels(self, role: str, f: Tensor, shape: Sequence[int]) -> None:
         if f.ndim != 4 or f.shape[1] != shape[0]:
             raise ValueError(
                 f"The {role}'s map has shape {tuple(f.shape)}; this loss was built for (N, {shape[0]}, H, W). "
@@ -191,13 +191,14 @@ class FTLoss(nn.Module):
 
 
 def conv_chain(
-    kind: type[nn.Module], widths: tuple[int, ...], *, normed: bool = False, leaky_end: bool = True
+    kind: type[nn.Conv2d | nn.ConvTranspose2d], widths: tuple[int, ...], *, normed: bool = False, leaky_end: bool = True
 ) -> nn.Module:
     """A chain of 3x3 convolutions of one kind, each followed by (batch norm and) LeakyReLU 0.1; it keeps the grid."""
     chain: list[nn.Module] = []
     for width_in, width_out in pairwise(widths):
         conv = kind(width_in, width_out, kernel_size=3, padding=1)
         nn.init.normal_(conv.weight, std=math.sqrt(2 / (1 + 0.1**2) / (9 * width_in)))  # He's, for this slope
+        assert conv.bias is not None
         nn.init.zeros_(conv.bias)
         chain += [conv, nn.BatchNorm2d(width_out)] if normed else [conv]
         chain.append(nn.LeakyReLU(0.1))

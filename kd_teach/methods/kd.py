@@ -17,14 +17,25 @@ import math
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kd_teach.methods._tensors import check_pair, in_full_precision, inner
+from kd_teach.methods._tensors import check_pair, in_full_precision
 from kd_teach.methods.changes import POOLED
 from kd_teach.methods.recipe import Recipe, Variant
 
 
-def soften(logits: Tensor, temperature: float) -> Tensor:
-    """Class probabilities (N, K) of logits (N, K) at a temperature: T > 1 flattens, T < 1 sharpens."""
-    return F.softmax(logits / temperature, dim=1)
+def kd(z_s: Tensor, z_t: Tensor, T: float) -> Tensor:
+    """L of logits z_s, z_t (N, K) at temperature T -> scalar."""
+    # p(z; T) = softmax(z / T), kept as logarithms
+    log_p_s = F.log_softmax(z_s / T, dim=1)
+    log_p_t = F.log_softmax(z_t / T, dim=1)
+    # KL(p_t || p_s) = sum over classes of p_t (log p_t - log p_s), 1/N sum over samples
+    divergence = F.kl_div(log_p_s, log_p_t, reduction="batchmean", log_target=True)
+    # L = T^2 KL
+    return T**2 * divergence
+
+
+def soften(z: Tensor, T: float) -> Tensor:
+    """p(z; T): class probabilities (N, K) of logits (N, K). T > 1 flattens, T < 1 sharpens."""
+    return F.softmax(z / T, dim=1)
 
 
 class KDLoss(nn.Module):
@@ -52,6 +63,7 @@ class KDLoss(nn.Module):
         if not 0 < temperature < math.inf:
             raise ValueError(f"The temperature is {temperature}; expected a positive number (4 is common).")
         self.temperature = temperature
+        self.equation = kd
 
     @in_full_precision
     def forward(self, z_s: Tensor, z_t: Tensor) -> Tensor:
@@ -61,10 +73,7 @@ class KDLoss(nn.Module):
                 f"Student and teacher must name the same classes: {z_s.shape[1]} logits against {z_t.shape[1]}; "
                 "create both networks with the same num_classes."
             )
-        log_p_s = F.log_softmax(z_s / self.temperature, dim=1)
-        log_p_t = F.log_softmax(z_t.detach() / self.temperature, dim=1)
-        # KL = sum p_t (log p_t - log p_s): the teacher's probabilities weigh, and the mean is over N, not over N K.
-        return inner(log_p_t.exp(), log_p_t - log_p_s) * (self.temperature**2 / len(z_s))
+        return self.equation(z_s, z_t.detach(), self.temperature)
 
     def extra_repr(self) -> str:
         return f"temperature={self.temperature}"
@@ -77,6 +86,7 @@ RECIPE = Recipe(
     knowledge="response",
     tap=lambda f: f.logits,
     build=lambda z_s, z_t, context, *, variant, **options: KDLoss(**options),
+    equation=kd,
     variants={
         "paper": Variant(
             weight=0.9,

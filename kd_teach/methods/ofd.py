@@ -24,6 +24,7 @@ Differs   Of unequal grids the larger one is pooled by averages (the paper has e
 
 from collections.abc import Sequence
 from math import pi, sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -175,14 +176,15 @@ VARIANTS = {"paper": of_norms, "batch": of_batch}  # margin and weight of each s
 
 def build(p_s: Sequence[Tensor], p_t: Sequence[Tensor], context: Context, *, variant: str) -> OFDLoss:
     """The margins come from the teacher's batch norms; "batch" can do without them."""
+    network: Any = context.teacher
     if variant == "batch":
         margins = [torch.zeros(t.shape[1]) for t in p_t]
     else:
         try:
-            margins = [bn_margin(norm) for norm in context.teacher.preact_norms()]
+            margins = [bn_margin(norm) for norm in network.preact_norms()]
         except ValueError as error:
             raise ValueError(f"OFD reads its margins from the teacher's BN. {error} Or: variant='batch'.") from error
-    return OFDLoss([s.shape[1:] for s in p_s], margins, variant=variant)
+    return OFDLoss([(s.shape[1], s.shape[2], s.shape[3]) for s in p_s], margins, variant=variant)
 
 
 RECIPE = Recipe(

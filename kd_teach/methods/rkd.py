@@ -29,7 +29,7 @@ from kd_teach.methods.recipe import Recipe, Variant
 
 def rkd(e_s: Tensor, e_t: Tensor, w_d: float, w_a: float) -> Tensor:
     """w_d L_D + w_a L_A: embeddings e_s (N, D_s), e_t (N, D_t) -> scalar. A term without weight is not computed."""
-    N, loss = len(e_s), 0.0
+    N, loss = len(e_s), e_s.new_zeros(())
     distinct = 1 - torch.eye(N, dtype=e_s.dtype, device=e_s.device)
     if w_d:
         # L_D = 1/(N (N-1)) sum over i != j of l(r_s[i, j], r_t[i, j])
@@ -74,7 +74,7 @@ def huber(x: Tensor, y: Tensor) -> Tensor:
 
 def rkd_over_all(e_s: Tensor, e_t: Tensor, w_d: float, w_a: float) -> Tensor:
     """RepDistiller's: the same terms, divided by N^2 and N^3."""
-    loss = 0.0
+    loss = e_s.new_zeros(())
     if w_d:
         loss = loss + w_d * huber(distance_ratios(e_s), distance_ratios(e_t)).mean()
     if w_a:

@@ -23,6 +23,7 @@ Differs   The paper sums over entries and weighs stage k by lambda_k; here lambd
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,8 +34,26 @@ from kd_teach.methods._tensors import check_maps, in_full_precision, match_size
 from kd_teach.methods.changes import BATCH
 from kd_teach.methods.recipe import Recipe, Variant
 
+
+def vid(mu: Tensor, f_t: Tensor, variance: Tensor) -> Tensor:
+    """-log q(t | s) of one stage: the mean mu(s) and the map f_t, both (N, C, H, W), sigma^2 (C,) -> scalar."""
+    # (t - mu)^2, averaged over n, h, w: sigma is the same all over a channel
+    residual = (mu - f_t).square().mean(dim=(0, 2, 3))  # (C,)
+    # mean over channels of log sigma_c + (t - mu)^2 / (2 sigma_c^2)
+    return (0.5 * variance.log() + residual / (2 * variance)).mean()
+
+
+def variance(alpha: Tensor, floor: float) -> Tensor:
+    """sigma^2 of each channel, (C,), from what is learnt: alpha (C,)."""
+    # sigma_c^2 = softplus(alpha_c) + floor;  log(1 + exp(alpha)), written so, would be infinite from alpha = 89 on
+    return F.softplus(alpha) + floor
+
+
 INITIAL_VARIANCE = 5.0
-FLOORS = {"paper": 1e-2, "repdistiller": 1e-5}  # smallest sigma^2 by variant
+VARIANTS: dict[str, Any] = {  # of the regressor and of sigma^2; the equation is the same
+    "paper": {"normed": True, "floor": 1e-2},
+    "repdistiller": {"normed": False, "floor": 1e-5},
+}
 
 
 class ChannelGaussian(nn.Module):
@@ -59,14 +78,7 @@ class ChannelGaussian(nn.Module):
 
     def variance(self) -> Tensor:
         """sigma^2 of each channel, (C_t,)."""
-        return F.softplus(self.alpha) + self.floor  # log(1 + exp(alpha)) would be infinite from alpha = 89 on
-
-    def forward(self, f_s: Tensor, f_t: Tensor) -> Tensor:
-        """-log q(f_t | f_s), a mean over samples, channels and pixels."""
-        # The variance is the same all over a channel, so its residuals may be averaged before they are divided.
-        residual = (self.mean(f_s) - f_t).square().mean(dim=(0, 2, 3))  # (C_t,)
-        variance = self.variance()
-        return 0.5 * (variance.log() + residual / variance).mean()
+        return variance(self.alpha, self.floor)
 
 
 class VIDLoss(nn.Module):
@@ -99,16 +111,17 @@ class VIDLoss(nn.Module):
         variant: str = "paper",
     ) -> None:
         super().__init__()
-        if variant not in FLOORS:
-            raise unknown("variant of VIDLoss", variant, FLOORS)
+        if variant not in VARIANTS:
+            raise unknown("variant of VIDLoss", variant, VARIANTS)
+        self.equation = vid
         if len(student_shapes) != len(teacher_shapes) or not student_shapes:
             raise ValueError(
                 f"{len(student_shapes)} shapes of the student and {len(teacher_shapes)} of the teacher; expected the "
                 "same number, at least one: a (C, H, W) per stage."
             )
         self.channels = [(c_s, c_t) for (c_s, *_), (c_t, *_) in zip(student_shapes, teacher_shapes, strict=True)]
-        self.stages = nn.ModuleList(  # registered: a plain list would hide the variances from the optimiser
-            ChannelGaussian(c_s, c_t, normed=variant == "paper", floor=FLOORS[variant]) for c_s, c_t in self.channels
+        self.stages: Any = nn.ModuleList(  # registered: a plain list would hide the variances from the optimiser
+            ChannelGaussian(c_s, c_t, **VARIANTS[variant]) for c_s, c_t in self.channels
         )
 
     def forward(self, f_s: Sequence[Tensor], f_t: Sequence[Tensor]) -> Tensor:
@@ -125,7 +138,7 @@ class VIDLoss(nn.Module):
                 f"{self.channels}. Tap the same stages, or build a new VIDLoss."
             )
         pairs = [match_size(s, t.detach()) for s, t in zip(f_s, f_t, strict=True)]
-        return [stage(s, t) for stage, (s, t) in zip(self.stages, pairs, strict=True)]
+        return [self.equation(q.mean(s), t, q.variance()) for q, (s, t) in zip(self.stages, pairs, strict=True)]
 
     def variances(self) -> list[Tensor]:
         """The learnt sigma^2, (C_t,) per stage, cut from the graph: large for channels that are hard to predict."""
@@ -141,6 +154,7 @@ RECIPE = Recipe(
     build=lambda f_s, f_t, context, *, variant: VIDLoss(
         [f.shape[1:] for f in f_s], [f.shape[1:] for f in f_t], variant=variant
     ),
+    equation=vid,
     variants={
         "paper": Variant(weight=1.0, source="RepDistiller's, on the same mean over entries", blind_to=BATCH),
         "repdistiller": Variant(weight=1.0, source="RepDistiller's CIFAR-100 runs", blind_to=BATCH),

@@ -1,7 +1,7 @@
 """Pictures. Numbers go in, Axes come out: nothing here knows a network, a method or a data set.
 
 Call `use_style()` once. A function draws on the `ax` that it is given, or else on a new figure, and returns
-the Axes; those named report or card make and return a whole Figure. In a notebook, end the last line of a
+the Axes; those named report make and return a whole Figure. In a notebook, end the last line of a
 cell with a semicolon, or Jupyter shows the returned object too.
 """
 
@@ -16,7 +16,7 @@ from kd_teach.plots.boundaries import (
     sign_agreement_curves,
 )
 from kd_teach.plots.calibration import calibration_report, confidence_histogram, reliability_diagram
-from kd_teach.plots.channels import channel_grid, channel_report, channel_sigmas, sigma_card
+from kd_teach.plots.channels import channel_grid, channel_report, channel_sigmas, sigma_report
 from kd_teach.plots.comparisons import (
     cost_report,
 )
@@ -30,9 +30,9 @@ from kd_teach.plots.images import image_grid
 from kd_teach.plots.layers import layer_similarity, layer_similarity_report
 from kd_teach.plots.lookalikes import class_similarity, class_similarity_report, similarity_order
 from kd_teach.plots.margins import channel_histogram, loss_plane, loss_plane_report
-from kd_teach.plots.neighbours import neighbour_bars, neighbour_card
+from kd_teach.plots.neighbours import neighbour_bars, neighbour_report
 from kd_teach.plots.regressors import fit_regressor, hint_report, r_squared, r_squared_bars
-from kd_teach.plots.responses import soft_target_card, soft_targets, soft_targets_by_network
+from kd_teach.plots.responses import soft_target_report, soft_targets, soft_targets_by_network
 from kd_teach.plots.selectivity import (
     block_means,
     channel_order,
@@ -105,7 +105,7 @@ __all__ = [
     "loss_plane",
     "loss_plane_report",
     "neighbour_bars",
-    "neighbour_card",
+    "neighbour_report",
     "project_channels",
     "r_squared",
     "r_squared_bars",
@@ -115,7 +115,7 @@ __all__ = [
     "reliability_diagram",
     "score_histograms",
     "side_loss",
-    "sigma_card",
+    "sigma_report",
     "sign_agreement_bars",
     "sign_agreement_curves",
     "similar_regions",
@@ -123,7 +123,7 @@ __all__ = [
     "similarity_matrix",
     "similarity_order",
     "similarity_report",
-    "soft_target_card",
+    "soft_target_report",
     "soft_targets",
     "soft_targets_by_network",
     "training_curves",

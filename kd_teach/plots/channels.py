@@ -130,7 +130,7 @@ def channel_sigmas(variances: Numbers, *, spreads: Numbers | None = None, ax: Ax
     return ax
 
 
-def sigma_card(
+def sigma_report(
     variances: Numbers, maps: Numbers, *, image: Numbers | None = None, spreads: Numbers | None = None, count: int = 8
 ) -> Figure:
     """VID's sigmas above; below, the channels of one image that it is surest and least sure of, 8 inches wide.

@@ -25,7 +25,7 @@ def class_similarity(
     """Heat map of mean soft targets: which other classes the network sees in the images of each class.
 
     Args:
-        mean_targets: (K, K), row = true class (`metrics.mean_soft_targets`).
+        mean_targets: (K, K), row = true class (`measures.mean_soft_targets`).
         classes: K names.
         cluster: order the classes so that look-alikes are neighbours (`similarity_order`); else as given.
         ax: where to draw; None makes a figure that fits K.
@@ -104,7 +104,7 @@ def _check(mean_targets: Numbers, classes: Sequence[str], name: str) -> np.ndarr
     if means.shape != (count, count) or count < 2 or means.min() < 0:
         raise ValueError(
             f"{name} has shape {means.shape} and values from {means.min():.3g}; expected probabilities "
-            "(K, K), K >= 2, one row per true class: metrics.mean_soft_targets(logits, labels)."
+            "(K, K), K >= 2, one row per true class: measures.mean_soft_targets(logits, labels)."
         )
     check_names(classes, count, name)
     return means

@@ -95,7 +95,7 @@ def neighbour_bars(
     return ax
 
 
-def neighbour_card(
+def neighbour_report(
     probabilities: Mapping[str, Numbers],
     query: int,
     images: Numbers,

@@ -86,7 +86,7 @@ def soft_targets_by_network(
     return ax
 
 
-def soft_target_card(image: Numbers, logits: Numbers, classes: Sequence[str], **options) -> Figure:
+def soft_target_report(image: Numbers, logits: Numbers, classes: Sequence[str], **options) -> Figure:
     """One picture beside its soft targets, 9 inches wide.
 
     Args:

@@ -225,7 +225,7 @@ def gain_grid(gains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Args:
         gains: a row per setting and method with setting, method, difference (points), n (pairs) and verdict, as
-            `study.across.gains_across` gives it; rows and columns keep its order.
+            `study.settings_compared.gains_across` gives it; rows and columns keep its order.
         ax: where to draw; None makes a figure.
 
     Raises:
@@ -267,7 +267,8 @@ def _name_points(ax: Axes, x: Sequence[float], y: Sequence[float], names: Sequen
     figure = ax.figure
     figure.draw_without_rendering()  # lays the Axes out, so that sizes in pixels are known
     points = ax.transData.transform(np.column_stack([x, y]))
-    frame, taken = ax.get_window_extent(), []
+    frame = ax.get_window_extent()
+    taken: list = []
     places = [(8, 0, "left"), (-8, 0, "right"), *((0, v, "center") for v in (10, -10, 20, -20, 30, -30))]
     for name, place in zip(names, zip(x, y, strict=True), strict=True):
         for right, up, align in places:

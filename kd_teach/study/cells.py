@@ -98,7 +98,7 @@ class Cell:
     def distil_options(self) -> dict:
         """What `Distiller` is to be given: worded as a notebook words it, so that both share one run in the cache."""
         cell = self.filled()
-        options = {"weight": cell.weight, "task_weight": cell.task_weight}
+        options: dict = {"weight": cell.weight, "task_weight": cell.task_weight}
         if cell.variant != next(iter(get_recipe(cell.method).variants)):
             options["variant"] = cell.variant
         if cell.with_kd is not None:

@@ -6,6 +6,7 @@ worker to another, a few times (`distributed.scheduler.allowed-failures`, 3), an
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from kd_teach._support.numbers import number
 from kd_teach.study.jobs import Job, Outcome
 
 
@@ -39,7 +40,9 @@ def on_cluster(
         raise ValueError(f"No Dask scheduler answers at {address} ({error}); start one: dask scheduler.") from None
     with client:
         check_resources(client, resources or {})
-        futures = client.map(work, jobs, key="cell", pure=False, retries=retries, resources=resources or None)
+        futures = client.map(
+            work, jobs, key="cell", pure=False, retries=retries, resources=dict(resources or {}) or None
+        )
         job_of = dict(zip(futures, jobs, strict=True))
         for future in as_completed(futures):
             try:
@@ -51,7 +54,8 @@ def on_cluster(
 def read_resources(texts: Sequence[str]) -> dict[str, float]:
     """{"GPU": 0.25} of ["GPU=0.25"]. ValueError for anything else."""
     try:
-        return {name: float(amount) for name, amount in (text.split("=") for text in texts)}
+        pairs = [text.split("=") for text in texts]
+        return {name: number(name, float(amount), 0, above=True) for name, amount in pairs}
     except ValueError:
         raise ValueError(f"Resources {texts} are not understood; expected NAME=AMOUNT, such as GPU=0.25.") from None
 

@@ -26,8 +26,9 @@ from pathlib import Path
 
 from kd_teach._support.errors import unknown
 from kd_teach._support.files import user_path
+from kd_teach._support.numbers import shown
 from kd_teach._support.shipped import shipped
-from kd_teach.study.blocks import BLOCK, DEFAULTS, TABLES, cells_of, check_names
+from kd_teach.study.blocks import BLOCK, DEFAULTS, TABLES, cells_of, check_names, filled_list
 from kd_teach.study.cells import Cell
 
 TOP = ("out", "select", "block")
@@ -100,11 +101,20 @@ def make_study(grid: Mapping) -> Study:
     if select not in ("test", "validation"):
         raise unknown("value of select", select, ("test", "validation"))
     shared = {key: value for key, value in grid.items() if key not in TOP}
+    blocks = grid.get("block", [{}])
+    if not isinstance(grid.get("out", ""), str | Path):
+        raise ValueError(f"out is {shown(grid['out'])}; expected the name of a CSV.")
     cells = {}
-    for block in grid.get("block", [{}]):
+    for block in filled_list("block", blocks):
+        if not isinstance(block, Mapping):
+            raise ValueError(f"block is {shown(block)}; expected tables, each under [[block]].")
         check_names("key of a block", block, BLOCK)
         merged = DEFAULTS | shared | block
-        merged |= {table: shared.get(table, {}) | block.get(table, {}) for table in TABLES}
+        for table in TABLES:
+            tables = [shared.get(table, {}), block.get(table, {})]
+            if odd := [entry for entry in tables if not isinstance(entry, Mapping)]:
+                raise ValueError(f"{table} is {shown(odd[0])}; expected a table of names with values.")
+            merged[table] = {**tables[0], **tables[1]}
         for cell in cells_of(merged, select == "validation"):
             row = tuple(cell.columns().values())
             if cells.setdefault(row, cell).hash() != cell.hash():

@@ -60,7 +60,7 @@ def work(job: Job, runs: Path, threads: int | None) -> Iterator[Outcome]:
             yield Outcome(cell, row.columns, row.trained)
 
 
-def in_worker(job: Job, runs: Path, threads: int) -> list[Outcome]:
+def in_worker(job: Job, runs: Path, threads: int | None) -> list[Outcome]:
     """`work` in a process that nobody watches: without bars."""
     os.environ["KD_TEACH_PROGRESS"] = "0"
     return list(work(job, runs, threads))

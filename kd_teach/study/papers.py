@@ -18,10 +18,11 @@ import pandas as pd
 import torch
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import whole
 from kd_teach._support.shipped import shipped
 from kd_teach.data import Data, noise
 from kd_teach.models import create_model
-from kd_teach.study.blocks import settings_of, variant_of, words_of
+from kd_teach.study.blocks import MOST_SEEDS, settings_of, variant_of, words_of
 from kd_teach.study.cells import CONTROLS
 from kd_teach.training.distiller import Alone, Distiller
 from kd_teach.training.experiment import train_alone
@@ -66,6 +67,7 @@ def list_papers() -> list[str]:
 
 def load_paper(pair: str, *, seeds: int = 1) -> Paper:
     """The configuration of one pair, with so many students of each method; an unknown pair gets the list."""
+    whole("seeds", seeds, 1, MOST_SEEDS)
     if pair not in list_papers():
         raise unknown("pair", pair, list_papers())
     grid = tomllib.loads((shipped("studies") / f"{PREFIX}{pair}.toml").read_text(encoding="utf-8"))

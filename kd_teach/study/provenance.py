@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kd_teach._support.files import write_whole
+from kd_teach._support.files import read_json, write_whole
 from kd_teach._support.proc import proc
 from kd_teach.study.jobs import Outcome
+from kd_teach.study.table import table_lock
 from kd_teach.training.run_folder import environment
 
 
@@ -23,8 +24,9 @@ class MadeBy:
     A block of which this study trained nothing keeps the entry that it has: who only found its runs did not make them.
     """
 
-    def __init__(self, path: Path, *, workers: int, threads: int | None, address: str | None) -> None:
-        self.path = path
+    def __init__(self, table: Path, *, workers: int, threads: int | None, address: str | None) -> None:
+        self.table, self.path = table, table.with_suffix(".json")
+        self._read()  # a damaged one is refused before anything is trained
         self._noted: set[str] = set()
         self._now = {
             "versions": {"kd_teach": version("kd-teach"), "torch": torch.__version__, "numpy": np.__version__},
@@ -40,11 +42,15 @@ class MadeBy:
         block = outcome.cell.block
         if block in self._noted:
             return
-        known = json.loads(self.path.read_text(encoding="utf-8")) if self.path.exists() else {}
-        if outcome.trained or block not in known:
-            write_whole(self.path, json.dumps(known | {block: self._now}, indent=1) + "\n")
-            if outcome.trained:
-                self._noted.add(block)
+        with table_lock(self.table):
+            known = self._read()
+            if outcome.trained or block not in known:
+                write_whole(self.path, json.dumps(known | {block: self._now}, indent=1) + "\n")
+                if outcome.trained:
+                    self._noted.add(block)
+
+    def _read(self) -> dict:
+        return read_json(self.path, {}, "Delete it.") if self.path.exists() else {}
 
 
 def command(address: str | None) -> str | None:

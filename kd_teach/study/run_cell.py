@@ -3,31 +3,34 @@
 import functools
 import json
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from kd_teach._support.files import write_whole
+from kd_teach._support.errors import NotWrittenError
+from kd_teach._support.files import read_json, write_whole
 from kd_teach.data import Data, load_data
 from kd_teach.measures.logits import agreement, expected_calibration_error
 from kd_teach.study.cells import CONFIGURATION, Cell
 from kd_teach.study.peak_memory import PeakMemory
 from kd_teach.training.evaluation import predict
 from kd_teach.training.experiment import distill, train_alone
+from kd_teach.training.fingerprint import fingerprint
 from kd_teach.training.run_folder import Result, weights_fingerprint
 from kd_teach.training.settings import Settings
 from kd_teach.training.teachers import load_teacher
 
 MEASURED = ("test_accuracy", "val_accuracy", "agreement", "ece", "seconds_per_epoch", "peak_mb", "config_hash")
-COLUMNS = CONFIGURATION + MEASURED
+COLUMNS = CONFIGURATION + MEASURED  # and "code", which a table keeps at its end
 
 
 class Row(NamedTuple):
     """What a cell gives back."""
 
-    columns: dict  # `COLUMNS`; None where there is nothing to say
+    columns: dict  # `COLUMNS` and code; None where there is nothing to say
     trained: bool  # False: the run was found finished
 
 
@@ -44,8 +47,8 @@ def carry_out(cell: Cell, runs: Path) -> Row:
     data = cell_data(cell.data, cell.samples, cell.val, cell.select)
     settings = Settings(epochs=cell.epochs, seed=cell.seed, **cell.settings)
     memory = PeakMemory(settings.device)
-    how = {"data": data, "epochs": cell.epochs, "seed": cell.seed, "cache": runs, "on_epoch": memory.note}
-    how |= cell.settings
+    how: dict[str, Any] = {"data": data, "epochs": cell.epochs, "seed": cell.seed, **cell.settings}
+    how |= {"cache": runs, "on_epoch": memory.note}
     if cell.is_control:
         result = train_alone(cell.student, label_smoothing=cell.label_smoothing, **how)
     else:
@@ -57,27 +60,47 @@ def carry_out(cell: Cell, runs: Path) -> Row:
     measured = measure(result, cell, data, settings, memory, runs / card["config_hash"] / "cell.json")
     columns = cell.columns() | {"samples": len(data.train)} | measured
     columns |= {name: card[name] for name in ("test_accuracy", "val_accuracy", "config_hash")}
-    return Row({name: none_for_nan(columns[name]) for name in COLUMNS}, memory.trained)
+    columns |= {"code": card["code"][:8]}
+    return Row({name: none_for_nan(columns[name]) for name in (*COLUMNS, "code")}, memory.trained)
 
 
 def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: PeakMemory, file: Path) -> dict:
     """agreement and ece (shares of 1), seconds_per_epoch, peak_mb: from `file` if they stand there, else made and kept.
 
-    Agreement is kept per teacher, as a control's run is compared with more than one.
+    Agreement is kept per teacher, as a control's run is compared with more than one; all of it for the code that
+    measured it.
     """
-    fingerprint = weights_fingerprint(load_teacher(cell.teacher))
-    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"agreement": {}}
-    if fingerprint not in kept["agreement"]:
+    code = fingerprint(predict, agreement, expected_calibration_error).digest
+    weights = weights_fingerprint(load_teacher(cell.teacher))
+    kept = read_measured(file)
+    if kept.get("code") != code:
+        kept = kept | {"code": code, "agreement": {}}
+    if weights not in kept["agreement"]:
         logits = predict(result.student, data.test, data, settings)
         where = (settings.device, settings.precision)
-        z_t = teacher_logits(cell.teacher, fingerprint, (cell.data, cell.samples, cell.val, cell.select), where)
+        z_t = teacher_logits(cell.teacher, weights, (cell.data, cell.samples, cell.val, cell.select), where)
         if not kept["agreement"]:
             kept["ece"] = round(expected_calibration_error(logits, data.test.labels), 6)
             kept["seconds_per_epoch"] = round(result.history["seconds"].mean(), 3)
-            kept["peak_mb"] = None if memory.peak_mb is None else round(memory.peak_mb, 1)
-        kept["agreement"][fingerprint] = agreement(logits, z_t)
-        write_whole(file, json.dumps(kept, indent=1) + "\n")
-    return kept | {"agreement": kept["agreement"][fingerprint]}
+            kept["peak_mb"] = kept.get("peak_mb") if memory.peak_mb is None else round(memory.peak_mb, 1)
+        kept["agreement"][weights] = agreement(logits, z_t)
+        try:
+            write_whole(file, json.dumps(kept, indent=1) + "\n")
+        except NotWrittenError as problem:
+            warnings.warn(f"{problem} The cell is measured anew the next time.", stacklevel=2)
+    return kept | {"agreement": kept["agreement"][weights]}
+
+
+def read_measured(file: Path) -> dict:
+    """What cell.json holds; without any agreement if it is not there, or damaged: it is soon made again."""
+    try:
+        kept = read_json(file, {"agreement": dict, "ece": float, "seconds_per_epoch": float}, "It is made again.")
+        return kept | {"peak_mb": kept.get("peak_mb")}
+    except FileNotFoundError:
+        pass
+    except OSError as problem:
+        warnings.warn(str(problem), stacklevel=2)
+    return {"agreement": {}}
 
 
 @functools.lru_cache(maxsize=2)
@@ -88,8 +111,8 @@ def cell_data(name: str, samples: int | None, val: int | None, select: bool) -> 
 
 
 @functools.lru_cache(maxsize=4)
-def teacher_logits(teacher: str, fingerprint: str, images: tuple, where: tuple[str, str]) -> Tensor:
-    """Logits (N, K) of a teacher on the test images, computed once for many cells; `fingerprint` marks its weights."""
+def teacher_logits(teacher: str, weights: str, images: tuple, where: tuple[str, str]) -> Tensor:
+    """Logits (N, K) of a teacher on the test images, computed once for many cells; `weights` is their fingerprint."""
     data, (device, precision) = cell_data(*images), where
     return predict(load_teacher(teacher), data.test, data, Settings(device=device, precision=precision))
 

@@ -1,6 +1,7 @@
 """Running a study: cells go out, rows come back, and one that fails stops no other."""
 
 import csv
+import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,13 +11,14 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from kd_teach._support.files import cache_dir, user_path
+from kd_teach._support.files import cache_dir, user_path, write_whole
+from kd_teach._support.numbers import whole
 from kd_teach._support.progress import bar
 from kd_teach.study.cluster import on_cluster
 from kd_teach.study.grid import Study
 from kd_teach.study.jobs import Outcome, in_processes, in_worker, jobs_of, work
 from kd_teach.study.provenance import MadeBy
-from kd_teach.study.table import CURVES, MEASUREMENTS, Table
+from kd_teach.study.table import CURVES, MEASUREMENTS, Table, text_of
 from kd_teach.study.tuning import choose
 
 FAILURE = ("block", "method", "variant", "weight", "with_kd", "teacher", "student", "seed", "error", "message")
@@ -49,9 +51,13 @@ def run_study(
     address: str | None = None,
     resources: Mapping[str, float] | None = None,
     retries: int = 2,
+    renew: bool = False,
     say: Callable[[str], None] | None = None,
 ) -> Report:
-    """Carry out all cells of a study that are not there yet, and write its table.
+    """Carry out all cells of a study that are not in its table yet, and write it.
+
+    A row that stands in the table is done, whatever code made it (its column `code` says which): days of training are
+    not lost to a renamed variable.
 
     Killed at any moment and called again, it finds finished runs, goes on with the unfinished one from its last epoch,
     and ends with the same table: training is bit-reproducible for one number of threads.
@@ -67,6 +73,7 @@ def run_study(
             kd_teach, the data, and, to find finished runs again, the folder `runs` under the same path.
         resources: what a cell takes of a Dask worker's declared resources, such as {"GPU": 0.25}.
         retries: how often a cell is tried again after its worker died.
+        renew: carry out the cells of rows that stand in the table too. A run of the same code is read from `runs`.
         say: gets one line per cell, with the time left; None prints it, above the bar.
 
     Raises:
@@ -76,12 +83,13 @@ def run_study(
     out = user_path(out or study.out or "")
     if out.suffix != ".csv":
         raise ValueError(f"The table is to be written to {str(out)!r}; expected a file name ending in .csv (--out).")
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; expected at least 1.")
+    check_processes(workers, threads, retries)
     runs = user_path(runs or cache_dir() / "runs").absolute()
     threads = threads or (None if workers == 1 and not address else 1)
-    jobs = jobs_of(study.cells)
     table = Table(out, CURVES if study.select else MEASUREMENTS)
+    standing = [] if renew else [cell for cell in study.cells if table.keep(cell)]
+    missing = [cell for cell in study.cells if cell not in standing]
+    jobs = jobs_of(missing)
     if address:
         outcomes = on_cluster(jobs, partial(in_worker, runs=runs, threads=threads), address, resources, retries)
     elif workers > 1:
@@ -89,21 +97,44 @@ def run_study(
     else:
         outcomes = (outcome for job in jobs for outcome in work(job, runs, threads))
 
-    made_by = MadeBy(out.with_suffix(".json"), workers=workers, threads=threads, address=address)
+    made_by = MadeBy(out, workers=workers, threads=threads, address=address)
     failures, done = [], []
-    with bar(None, total=len(study.cells), desc=out.stem, unit="cell") as shown:
-        for outcome in timed(outcomes, len(study.cells), say or partial(above, shown)):
+    with bar(None, total=len(missing), desc=out.stem, unit="cell") as shown:
+        say = say or partial(above, shown)
+        if standing:
+            say(f"{len(standing)} of {len(study.cells)} cells stand in {out}; --renew carries them out again.")
+        for outcome in timed(outcomes, len(missing), say):
             shown.update()
             if outcome.columns is None:
                 failures.append(outcome)
             else:
                 done.append(outcome)
-                table.put(table.layout.row(outcome.cell, outcome.columns))
+                row = table.layout.row(outcome.cell, outcome.columns)
+                if replaced := replacement(table.put(row), row):
+                    say(f"Replaces the row of {outcome.cell}: {replaced}")
                 made_by.note(outcome)
-    table.close(study.cells)
-    chosen = choose(table, [o.cell.method for o in done if not o.cell.is_control]) if study.select else []
+    if dropped := table.close(study.cells):
+        say(f"Dropped from {out}: {len(dropped)} rows of cells that are not in the grid any more, or failed.")
+    there = standing + [outcome.cell for outcome in done]
+    chosen = choose(table, [cell.method for cell in there if not cell.is_control]) if study.select else []
     write_failures(failures_file(out), failures)
-    return Report(out, len(done), failures, chosen)
+    return Report(out, len(there), failures, chosen)
+
+
+def check_processes(workers: int = 1, threads: int | None = None, retries: int = 0) -> None:
+    """Refuse impossible numbers of processes."""
+    whole("workers", workers, 1, 1024)
+    whole("threads", 1 if threads is None else threads, 1, 1024)
+    whole("retries", retries, 0)
+
+
+def replacement(before: Mapping | None, row: Mapping) -> str:
+    """What a row says otherwise than the one that it replaces, times and memory aside."""
+    if before is None:
+        return ""
+    names = [name for name in row if name not in ("seconds_per_epoch", "peak_mb", "chosen")]
+    changed = [name for name in names if before[name] != text_of(row[name])]
+    return ", ".join(f"{name} {before[name] or 'nothing'} -> {text_of(row[name]) or 'nothing'}" for name in changed)
 
 
 def above(shown: tqdm, line: str) -> None:
@@ -140,9 +171,9 @@ def write_failures(path: Path, failures: Sequence[Outcome]) -> None:
     path.unlink(missing_ok=True)
     if not failures:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, FAILURE, extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for failed in failures:
-            writer.writerow(failed.cell.columns() | {"error": failed.error, "message": failed.message})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FAILURE, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for failed in failures:
+        writer.writerow(failed.cell.columns() | {"error": failed.error, "message": failed.message})
+    write_whole(path, text.getvalue())

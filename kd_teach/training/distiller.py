@@ -12,11 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import number
 from kd_teach.data import Batch, Data, plain_batches
 from kd_teach.methods import KDLoss, get_recipe
 from kd_teach.methods._tensors import in_float32
 from kd_teach.methods.recipe import Context, Phase, Recipe, Terms
 from kd_teach.models.features import Features, look
+from kd_teach.training.pairs import check_apart
 
 
 class Alone:
@@ -30,10 +32,8 @@ class Alone:
     """
 
     def __init__(self, student: nn.Module, data: Data, *, label_smoothing: float = 0.0) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing is {label_smoothing}; expected a share of at least 0 and below 1.")
         check_classes("student", look(student, some_images(data)), data)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = number("label_smoothing", label_smoothing, 0, 1, below=True)
         self.student = student
         self.teacher = None
         self.loss = nn.Module()
@@ -59,7 +59,8 @@ class Distiller:
         options: what the method itself takes, such as `temperature` (KD) or `stage` (FitNet).
 
     Raises:
-        ValueError: an unknown method or variant, or a network whose class count differs from the data's.
+        ValueError: an unknown method or variant, a network whose class count differs from the data's, or two networks
+            that share weights.
         TypeError: an option that the method does not take.
     """
 
@@ -82,10 +83,12 @@ class Distiller:
         if self.variant not in recipe.variants:
             raise unknown(f"variant of {recipe.name}", self.variant, recipe.variants)
         chosen = recipe.variants[self.variant]
+        check_apart(student, teacher)
         self.student, self.teacher = student, teacher
-        self.weight = chosen.weight if weight is None else weight
-        self.task_weight = chosen.task_weight if task_weight is None else task_weight
-        self.with_kd, self.kd = with_kd, KDLoss(temperature=kd_temperature)
+        self.weight = chosen.weight if weight is None else number("weight", weight, 0)
+        self.task_weight = chosen.task_weight if task_weight is None else number("task_weight", task_weight, 0)
+        self.with_kd = None if with_kd is None else number("with_kd", with_kd, 0)
+        self.kd = KDLoss(temperature=number("kd_temperature", kd_temperature, 0, above=True))
 
         self.tap: Callable[..., Any] = partial(
             recipe.tap, **{k: options.pop(k) for k in recipe.tap_options if k in options}

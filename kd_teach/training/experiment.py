@@ -1,9 +1,13 @@
 """One call from names to a trained student: `distill` with a teacher, `train_alone` without."""
 
+import datetime
 import math
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache as only_once
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,36 +15,42 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kd_teach._support.files import user_path
-from kd_teach.data import Data, load_data
+from kd_teach._support.files import sha256, user_path
+from kd_teach._support.numbers import whole
+from kd_teach._support.progress import say
+from kd_teach.data import Data, batches_per_epoch, load_data
 from kd_teach.measures.logits import accuracy, confusion
 from kd_teach.methods.recipe import Recipe, Run
 from kd_teach.models import create_model
 from kd_teach.training.distiller import Alone, Distiller
 from kd_teach.training.evaluation import predict
+from kd_teach.training.fingerprint import code_of
 from kd_teach.training.interrupt import Interruptible
 from kd_teach.training.loop import train
+from kd_teach.training.pairs import check_apart, for_one_run, note_trained, warn_if_trained
 from kd_teach.training.precision import pick_device, pick_precision
 from kd_teach.training.records import Record, history_table
 from kd_teach.training.run_folder import (
+    Place,
     Result,
-    claim,
     config_hash,
     environment,
     finish,
-    read_run,
+    weights_file,
     weights_fingerprint,
     write_history,
 )
 from kd_teach.training.settings import Settings, epochs_of_phases
 from kd_teach.training.teachers import load_teacher, teacher_card
 
+Make = Callable[[], nn.Module]
+
 
 def distill(
     method: str | Recipe,
     *,
-    student: str | nn.Module = "resnet8",
-    teacher: str | Path | nn.Module,
+    student: str | nn.Module | Make = "resnet8",
+    teacher: str | Path | nn.Module | Make,
     data: str | Path | Data,
     samples: int | None = None,
     out: str | Path | None = None,
@@ -54,14 +64,16 @@ def distill(
 
     Args:
         method: a name from `list_methods()`, or a `Recipe` of your own.
-        student: a name from `list_models()` (created here from the seed), or a network, trained in place.
-        teacher: a name from `list_teachers()`, the folder of a finished run, or a network.
+        student: a name from `list_models()`, or a function that makes a network of your own, called under the seed:
+            `student=lambda: MyNetwork()`. A network is copied: what is trained is the copy in the result.
+        teacher: a name from `list_teachers()`, the folder of a finished run, a network (copied) or a function.
         data: a name from `list_data()`, a folder of class folders, or what `load_data` returned.
         samples: how many training images to use, stratified; None takes all. Only with `data` by name.
         out: the run folder; None keeps nothing.
         resume: go on from a checkpoint in `out`, or, where the same run stands there finished, load it.
-        cache: instead of `out`, a folder of many runs: this one lives there under a hash of its configuration, is
-            loaded if it is finished and gone on with if it was interrupted.
+        cache: instead of `out`, a folder of many runs: this one lives there under a hash of its configuration and of
+            the code that makes it (`kd_teach.training.fingerprint`), is loaded if it is finished, which is said, and
+            gone on with if it was interrupted. Code without a source is not kept.
         options: what `Distiller` takes: variant, weight, task_weight, with_kd and the method's own options.
         on_epoch: called with the `Record` of every epoch, to print or draw it.
         settings: fields of `Settings`: epochs, seed, batch_size, lr, device, precision, ...
@@ -72,8 +84,8 @@ def distill(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    student_name, student = _student(student, data, how.seed)
-    teacher_name, teacher = _teacher(teacher, data)
+    given, (student_name, student) = student, _student(student, data, how.seed)
+    teacher_name, teacher = _teacher(teacher, data, student, given)
     torch.manual_seed(how.seed)  # for what the loss itself learns
     run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
     what = {
@@ -88,7 +100,7 @@ def distill(
 
 
 def train_alone(
-    student: str | nn.Module = "resnet8",
+    student: str | nn.Module | Make = "resnet8",
     *,
     data: str | Path | Data,
     samples: int | None = None,
@@ -113,21 +125,48 @@ def train_alone(
 
 
 def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
-    """Configure, claim the folder, train, finish."""
-    card = _configure(run, what, data, settings)
+    """Configure, refuse what cannot run, claim the folder, train, finish."""
+    code, state = code_of(run)
+    if cache and state.unreadable:
+        say_once(
+            f"Nothing is kept in the cache of runs: {state.unreadable}, so that nobody could tell whether it is still "
+            "the same. Write it in a file or in a cell of a notebook."
+        )
+        cache = None
+    card = _configure(run, what, {"code": code.digest, "state": state.digest}, data, settings)
+    _check(run, data, settings)
     folder = user_path(cache) / card["config_hash"] if cache else user_path(out) if out else None
-    if folder and (finished := claim(folder, card, resume or bool(cache))):
-        return read_run(folder, finished, run.student)
-    history, complete = _train(run, data, settings, folder, on_epoch)
-    if complete:
-        return _finish(run.student, history, card, data, settings, folder)
-    if folder:
-        again = "The same once more" if cache else "The same with resume=True or --resume"
-        print(f"Stopped; the state is in {folder / 'checkpoint.pt'}. {again} goes on from there.")
+    place = Place(folder, forgiving=bool(cache))
+    with place.claimed(card, run.student, resume=resume or bool(cache)) as found:
+        if found:
+            note_trained(found.student, card["initial_weights"])
+            name = f"{card['method'] or 'alone'}, {card['model']}, seed {settings.seed}"
+            say(f"{name}: read from {'the cache' if cache else folder}, trained on {found.card['trained_on']}.")
+            return found
+        history, complete = _train(run, data, settings, place, on_epoch)
+        note_trained(run.student, card["initial_weights"])
+        if complete:
+            return _finish(run.student, history, card, data, settings, place)
+        if place.folder:
+            again = "The same once more" if cache else "The same with resume=True or --resume"
+            print(f"Stopped; the state is in {place.checkpoint}. {again} goes on from there.")
     return Result(run.student.eval(), history, math.nan, card)
 
 
-def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
+@only_once
+def say_once(text: str) -> None:
+    """A warning that is not repeated in this process."""
+    warnings.warn(text, stacklevel=4)
+
+
+def _check(run: Run, data: Data, settings: Settings) -> None:
+    """Refuse, before anything is written, what the first step would refuse."""
+    epochs_of_phases(run.phases(), settings)
+    batches_per_epoch(data, settings.batch_size)
+    whole("augment.pad (--crop-pad)", settings.augment.pad, 0, min(data.train.images.shape[2:]))
+
+
+def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings) -> dict:
     """The card of a run that has not begun: all that decides on its outcome, a hash of that, and the machine."""
     here = {
         "device": pick_device(settings.device).type,
@@ -140,13 +179,11 @@ def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
         "data": data.name,
         "samples": len(data.train),
         "data_fingerprint": data.fingerprint(),
-        "images": {
-            "size": list(data.image_size),
-            "resized": data.resized,
-            "mean": list(data.mean),
-            "std": list(data.std),
-        },
+        "images": {"size": list(data.image_size), "resized": data.resized},
+        "normalisation": {"mean": list(data.mean), "std": list(data.std)},
         "settings": asdict(settings) | here,
+        "threads": torch.get_num_threads() if here["device"] == "cpu" else None,  # sums are split among them
+        **code,
     }
     return config | {
         "config_hash": config_hash(config),
@@ -156,28 +193,28 @@ def _configure(run: Run, what: dict, data: Data, settings: Settings) -> dict:
     }
 
 
-def _train(run: Run, data: Data, settings: Settings, folder: Path | None, on_epoch) -> tuple[pd.DataFrame, bool]:
+def _train(run: Run, data: Data, settings: Settings, place: Place, on_epoch) -> tuple[pd.DataFrame, bool]:
     """The history, and whether all epochs were trained to their end; with a folder, both are kept as they come."""
     torch.manual_seed(settings.seed)
     records = []
     with Interruptible() as between_epochs:  # within an epoch, train itself listens for Ctrl-C
-        for record in train(run, data, settings, checkpoint=folder / "checkpoint.pt" if folder else None):
+        for record in train(run, data, settings, checkpoint=place.checkpoint, forgiving=place.forgiving):
             records.append(record)
             if on_epoch:
                 on_epoch(record)
             if between_epochs.asked or not record.complete:
                 break
     history = history_table(records)
-    if folder:
-        write_history(folder, history)
+    place.keep(partial(write_history, history=history))
     # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
     return history, sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
 
 
 def _finish(
-    student: nn.Module, history: pd.DataFrame, card: dict, data: Data, settings: Settings, folder: Path | None
+    student: nn.Module, history: pd.DataFrame, card: dict, data: Data, settings: Settings, place: Place
 ) -> Result:
     """The outcome on the test images, and where there is a folder, all files of a finished run."""
+    weights = weights_file(student)
     logits = predict(student, data.test, data, settings)
     card = card | {
         "test_accuracy": accuracy(logits, data.test.labels),
@@ -186,9 +223,10 @@ def _finish(
         "classes": list(data.classes),
         "parameters": sum(p.numel() for p in student.parameters()),
         "seconds": round(history["seconds"].sum(), 1),
+        "trained_on": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+        "weights_sha256": sha256(weights),
     }
-    if folder:
-        finish(folder, student, history, card)
+    place.keep(partial(finish, weights=weights, history=history, card=card))
     return Result(student, history, card["test_accuracy"], card)
 
 
@@ -200,10 +238,18 @@ def _data(data, samples: int | None, seed: int) -> Data:
     return load_data(data, samples=samples, seed=seed)
 
 
-def _teacher(teacher, data: Data) -> tuple[str, nn.Module]:
-    """Its name and network; one that is named must have learnt the classes that the student is to learn."""
-    if isinstance(teacher, nn.Module):
-        return getattr(teacher, "name", type(teacher).__name__), teacher
+def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
+    """Its name and network; one that is named must have learnt the classes that the student is to learn.
+
+    A network is copied, for some methods move its statistics; but first it is seen to be none of the students.
+    """
+    if callable(teacher):
+        if isinstance(teacher, nn.Module):
+            for student in students:
+                if isinstance(student, nn.Module):
+                    check_apart(student, teacher)
+        teacher = for_one_run(teacher, "teacher", 0)
+        return name_of(teacher), teacher
     learnt = teacher_card(teacher)["classes"]
     if learnt != list(data.classes):
         raise ValueError(
@@ -214,7 +260,13 @@ def _teacher(teacher, data: Data) -> tuple[str, nn.Module]:
 
 
 def _student(student, data: Data, seed: int) -> tuple[str, nn.Module]:
-    if isinstance(student, nn.Module):
-        return getattr(student, "name", type(student).__name__), student
+    if callable(student):
+        made = for_one_run(student, "student", seed)
+        warn_if_trained(student if isinstance(student, nn.Module) else made)
+        return name_of(made), made
     torch.manual_seed(seed)
     return student, create_model(student, num_classes=data.num_classes)
+
+
+def name_of(network: nn.Module) -> str:
+    return getattr(network, "name", type(network).__name__)

@@ -7,7 +7,9 @@ anywhere goes on from its checkpoint to the very same weights.
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +37,9 @@ CAUSES = (
 )
 
 
-def train(run: Run, data: Data, settings: Settings, *, checkpoint: Path | None = None) -> Iterator[Record]:
+def train(
+    run: Run, data: Data, settings: Settings, *, checkpoint: Path | None = None, forgiving: bool = False
+) -> Iterator[Record]:
     """Train what `run` (a `Distiller` or `Alone`) declares; yield a `Record` after every epoch.
 
     Args:
@@ -44,6 +48,7 @@ def train(run: Run, data: Data, settings: Settings, *, checkpoint: Path | None =
         settings: epochs (shared out among the phases), batch size, learning rate, seed, device, precision.
         checkpoint: a file to save the state in after every epoch and on Ctrl-C. If it exists, training goes on
             from there (records that it holds are yielded again) to the same weights as without the interruption.
+        forgiving: a checkpoint that is damaged or cannot be written is a warning, and training goes on without it.
 
     Ctrl-C ends after the current batch: the checkpoint is written, a record with `complete=False` is yielded,
     and the generator ends. A second Ctrl-C ends at once.
@@ -51,13 +56,17 @@ def train(run: Run, data: Data, settings: Settings, *, checkpoint: Path | None =
     Raises:
         FloatingPointError: a term is no longer finite; the message names term, step and usual causes.
         ValueError: fewer epochs than phases, or a checkpoint of another run.
+        DamagedFileError, NotWrittenError: of the checkpoint.
     """
     to_device(run, settings)
     student = torch.compile(run.student) if settings.compile else run.student
     phases = run.phases()
     shares = epochs_of_phases(phases, settings)
     steps = batches_per_epoch(data, settings.batch_size)
-    state = load_checkpoint(checkpoint, run, settings) if checkpoint and checkpoint.exists() else State()
+    state = State()
+    if checkpoint and checkpoint.exists():
+        with warned(forgiving, "Training begins anew."):
+            state = load_checkpoint(checkpoint, run, settings, shares, steps)
     yield from state.records
     for phase, epochs in list(zip(phases, shares, strict=True))[state.phase :]:
         teacher: Callable[[Tensor], Features] | None = (
@@ -66,10 +75,21 @@ def train(run: Run, data: Data, settings: Settings, *, checkpoint: Path | None =
         if settings.compile and teacher is not None:
             teacher = torch.compile(teacher)
         leg = Leg(run, data, settings, phase, epochs, steps, student, teacher, make_optimizer(phase, settings))
-        if not (yield from train_phase(leg, state, checkpoint)):
+        if not (yield from train_phase(leg, state, checkpoint, forgiving)):
             return
     for module in (run.student, run.loss):
         module.eval().requires_grad_(True)
+
+
+@contextmanager
+def warned(forgiving: bool, then: str) -> Iterator[None]:
+    """Turn an error of the block's file into a warning, if it may be forgiven."""
+    try:
+        yield
+    except (OSError, ValueError) as problem:
+        if not forgiving:
+            raise
+        warnings.warn(f"{problem} {then}", stacklevel=3)
 
 
 def to_device(run: Run, settings: Settings) -> None:
@@ -99,7 +119,7 @@ class Leg:
     optimizer: torch.optim.Optimizer
 
 
-def train_phase(leg: Leg, state: State, checkpoint: Path | None) -> Generator[Record, None, bool]:
+def train_phase(leg: Leg, state: State, checkpoint: Path | None, forgiving: bool) -> Generator[Record, None, bool]:
     """The epochs of a phase that are left; whether it came to its end (Ctrl-C did not)."""
     if state.optimizer is not None and state.rng is not None:  # in the first phase after a checkpoint
         leg.optimizer.load_state_dict(state.optimizer)
@@ -109,7 +129,8 @@ def train_phase(leg: Leg, state: State, checkpoint: Path | None) -> Generator[Re
         with Interruptible() as ctrl_c:
             record = train_epoch(leg, state, ctrl_c)
         if checkpoint:
-            save_checkpoint(checkpoint, leg.run, leg.settings, leg.optimizer, state)
+            with warned(forgiving, "Training goes on without it."):
+                save_checkpoint(checkpoint, leg.run, leg.settings, leg.optimizer, state)
         yield record
         if ctrl_c.asked:
             return False

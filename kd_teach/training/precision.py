@@ -18,13 +18,21 @@ def pick_device(device: str = "auto") -> torch.device:
     has_mps = torch.backends.mps.is_available()
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu")
-    try:
-        picked = torch.device(device)
-    except RuntimeError:
-        raise ValueError(f"Unknown device {device!r}; expected auto, cpu, cuda or mps.") from None
-    if (picked.type == "cuda" and not torch.cuda.is_available()) or (picked.type == "mps" and not has_mps):
-        raise ValueError(f"This machine (or this build of PyTorch) has no {picked.type!r}; use device='auto' or 'cpu'.")
+    picked = torch.device(known_device(device))
+    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(has_mps)}[picked.type]
+    if (picked.index or 0) >= count:
+        raise ValueError(f"This machine (or this build of PyTorch) has no {device!r}; use device='auto' or 'cpu'.")
     return picked
+
+
+def known_device(device: str | torch.device) -> str:
+    """The name of a device of a kind that we train on, wherever it is; ValueError for any other."""
+    try:
+        if device == "auto" or torch.device(device).type in ("cpu", "cuda", "mps"):
+            return str(device)
+    except (RuntimeError, TypeError):
+        pass
+    raise ValueError(f"Unknown device {device!r}; expected auto, cpu, cuda or mps.")
 
 
 def pick_precision(precision: str = "auto", device: str = "auto") -> str:

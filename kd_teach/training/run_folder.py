@@ -2,15 +2,21 @@
 
 weights.safetensors   the student, without the parts that only the loss needed
 history.csv           one row per epoch
-card.json             the exact configuration and the machine; at the end also what came out on the test set
+card.json             the exact configuration and the machine; at the end also what came out on the test set, and the
+                      checksum of the weights
 curves.png            the history as a picture
 checkpoint.pt         only while the run is unfinished
+.lock                 only while a process trains it
 """
 
 import hashlib
 import json
 import math
+import os
 import platform
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -19,13 +25,20 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import nn
 
 import kd_teach.plots as plots
-from kd_teach._support.errors import DamagedFileError
-from kd_teach._support.files import user_path, write_whole
+from kd_teach._support.files import damaged, locked, read_json, sha256, sweep, user_path, write_whole
+from kd_teach._support.numbers import number, shown, whole
 from kd_teach.models import create_model, list_models
+from kd_teach.training.checkpoint import misfit
+
+FILES = ("weights.safetensors", "history.csv", "curves.png", "checkpoint.pt", "card.json")
+CONFIGURED = {"config_hash": str, "model": str, "num_classes": int}  # what every card says
+FINISHED = CONFIGURED | {"test_accuracy": int | float, "weights_sha256": str, "classes": list, "data": str}
+MEND = "Delete the folder and run its command again, or install the package again if the file came with it."
+NOT_THE_RUN = ("config_hash", "command", "environment", "process", "val_samples")  # of a card: not its configuration
 
 
 class Result(NamedTuple):
@@ -43,7 +56,12 @@ class Result(NamedTuple):
 
 
 def load_run(folder: str | Path) -> Result:
-    """The result of a finished run, from its folder."""
+    """The result of a finished run, from its folder.
+
+    Raises:
+        ValueError: it is not the folder of a finished run of one of `list_models()`.
+        DamagedFileError: a file in it is not what the run wrote.
+    """
     folder = finished_folder(folder)
     card = read_card(folder)
     return read_run(folder, card, rebuilt(card))
@@ -70,48 +88,196 @@ def rebuilt(card: dict) -> nn.Module:
     return create_model(card["model"], num_classes=card["num_classes"])
 
 
-def read_card(folder: Path) -> dict:
-    """What card.json of a run folder holds."""
-    return json.loads((folder / "card.json").read_text(encoding="utf-8"))
+def read_card(folder: Path, wanted: Mapping = FINISHED) -> dict:
+    """What card.json of a run folder holds; DamagedFileError if that is not a card (of a finished run)."""
+    path = folder / "card.json"
+    card = read_json(path, wanted, MEND)
+    if wanted is FINISHED:
+        try:
+            number("test_accuracy", card["test_accuracy"], 0, 1)
+            whole("num_classes", card["num_classes"], len(card["classes"]), len(card["classes"]))
+        except ValueError as problem:
+            raise damaged(path, problem, MEND) from None
+    return card
 
 
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
-    """What weights.safetensors of a run folder holds; DamagedFileError if it cannot be read."""
+def read_weights(folder: Path, card: dict, network: nn.Module) -> None:
+    """Put weights.safetensors of a run folder into its network; DamagedFileError if it is not what the run wrote."""
+    path = folder / "weights.safetensors"
+    if not path.is_file():
+        raise damaged(path, "it is missing", MEND)
+    content = path.read_bytes()
+    if (found := sha256(content)) != card["weights_sha256"]:
+        raise damaged(path, f"its SHA-256 is {found}, the card says {card['weights_sha256']}", MEND)
     try:
-        return load_file(folder / "weights.safetensors")
+        weights = load(content)
     except SafetensorError as problem:
-        raise DamagedFileError(
-            f"{folder / 'weights.safetensors'} is damaged ({problem}). Delete the folder and run its command again, or "
-            "install the package again if the file came with it."
-        ) from None
+        raise damaged(path, problem, MEND) from None
+    if problem := misfit(network, weights):
+        raise damaged(path, problem, MEND)
+    network.load_state_dict(weights)
 
 
 def read_run(folder: Path, card: dict, student: nn.Module) -> Result:
     """The result of the finished run whose card this is; its weights are put into `student`."""
-    student.load_state_dict(read_weights(folder))
-    return Result(student.eval(), pd.read_csv(folder / "history.csv"), card["test_accuracy"], card)
+    path = folder / "history.csv"
+    try:
+        history = pd.read_csv(path)
+    except FileNotFoundError:
+        raise damaged(path, "it is missing", MEND) from None
+    except ValueError as problem:  # of pandas: no columns, no table, no text
+        raise damaged(path, problem, MEND) from None
+    if missing := {"phase", "epoch", "seconds", "loss", "val_accuracy"} - {*history} or not len(history):
+        raise damaged(path, f"rows or columns are missing: {missing}", MEND)
+    read_weights(folder, card, student)
+    return Result(student.eval(), history, card["test_accuracy"], card)
 
 
-def claim(folder: Path, card: dict, resume: bool) -> dict | None:
-    """Make the folder this run's; the card of the run if it stands there finished, None if it is to be trained."""
-    if (folder / "card.json").exists():
-        before = read_card(folder)
-        if not resume:
-            raise FileExistsError(
-                f"{folder} holds a run; go on with it (--resume), delete it, or choose another folder."
-            )
+class Place:
+    """Where a run is kept, if anywhere.
+
+    Args:
+        folder: the run folder; None keeps nothing.
+        forgiving: damage, or no space, is a warning after which the run is trained anew, or is not kept; else it is an
+            error.
+    """
+
+    def __init__(self, folder: Path | None, *, forgiving: bool = False) -> None:
+        self.folder, self.forgiving = folder, forgiving
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The file of an unfinished run's state."""
+        return self.folder and self.folder / "checkpoint.pt"
+
+    @contextmanager
+    def claimed(self, card: dict, student: nn.Module, *, resume: bool) -> Iterator[Result | None]:
+        """The run if it stands there finished, its weights put into `student`; None if the block is to train it.
+
+        While the block runs the folder is this process's own: another waits until it is done, and reads what it made.
+
+        Raises:
+            FileExistsError: the folder holds another run, or this one and `resume` is False.
+            DamagedFileError: a file of the run is not what the run wrote.
+            NotWrittenError: the folder cannot be written.
+        """
+        with ExitStack() as stack:
+            found = None
+            if self.folder is not None:
+                found = self._look(card, student, resume)
+            if found is None and self.folder is not None:
+                existed = self.folder.exists()
+                try:
+                    waited = stack.enter_context(locked(self.folder / ".lock", partial(holder, self.folder)))
+                except OSError as problem:
+                    self._forgive(problem, "The run is not kept.")
+                    self.folder = None
+                else:
+                    stack.callback(self._tidy, existed, self._names())
+                    found = self._take(card, student, resume or waited)
+            yield found
+
+    def keep(self, write: Callable[[Path], object]) -> None:
+        """Call `write` with the folder, if there is one."""
+        if self.folder is not None:
+            try:
+                write(self.folder)
+            except OSError as problem:
+                self._forgive(problem, "This state of the run is not kept.")
+
+    def _look(self, card: dict, student: nn.Module, resume: bool) -> Result | None:
+        """The run if it is finished, without a lock: the folder may be read-only. Refuses one that is another."""
+        try:
+            return self._found(card, student, resume, owned=False)
+        except OSError:
+            if not self.forgiving:
+                raise
+            return None  # seen again under the lock, and mended
+
+    def _take(self, card: dict, student: nn.Module, resume: bool) -> Result | None:
+        """The same for who holds the lock; begins the run if it is not there."""
+        for name in FILES:
+            sweep(self.folder / name)
+        try:
+            if found := self._found(card, student, resume, owned=True):
+                return found
+        except OSError as problem:
+            self._forgive(problem, "The run is trained anew.")
+            for name in FILES:
+                (self.folder / name).unlink(missing_ok=True)
+        self.keep(partial(write_card, card=card | {"process": os.getpid()}))
+        return None
+
+    def _found(self, card: dict, student: nn.Module, resume: bool, owned: bool) -> Result | None:
+        if not (self.folder / "card.json").exists():
+            return None
+        before = read_card(self.folder, CONFIGURED)
+        finished = "test_accuracy" in before
+        if not finished and not self.checkpoint.exists():
+            return None  # killed before there was anything to go on with, or begun by who holds the lock
         if before["config_hash"] != card["config_hash"]:
-            changed = [
-                k for k in card if k not in ("config_hash", "command", "environment") and before.get(k) != card[k]
-            ]
             raise FileExistsError(
-                f"{folder} holds another run: it differs in {', '.join(changed)}. Repeat the first command, or choose "
-                "another folder."
+                f"{self.folder} holds another run: it differs in {', '.join(differences(before, card))}. Repeat the "
+                "first command, or choose another folder."
             )
-        if "test_accuracy" in before:
-            return before
-    write_card(folder, card)
-    return None
+        if not resume and (finished or owned):
+            raise FileExistsError(
+                f"{self.folder} holds a run; go on with it (--resume), delete it, or choose another folder."
+            )
+        return read_run(self.folder, read_card(self.folder), student) if finished else None
+
+    def _names(self) -> set[str]:
+        return {name for name in FILES if (self.folder / name).exists()}
+
+    def _tidy(self, existed: bool, names: set[str]) -> None:
+        """Leave nothing behind of a run that has neither an end nor a state to go on from."""
+        with suppress(OSError):
+            if not self.checkpoint.exists():
+                if not finished(self.folder):
+                    for name in self._names() - names:
+                        (self.folder / name).unlink()
+                (self.folder / ".lock").unlink()  # who waits finds the run, or begins one: no harm if two do
+                if not existed:
+                    self.folder.rmdir()
+
+    def _forgive(self, problem: OSError, then: str) -> None:
+        if not self.forgiving:
+            raise problem
+        warnings.warn(f"{problem} {then}", stacklevel=2)
+
+
+def finished(folder: Path) -> bool:
+    """Whether the card of a run folder says how the run ended."""
+    try:
+        return "test_accuracy" in read_card(folder, CONFIGURED)
+    except OSError:
+        return False
+
+
+def holder(folder: Path) -> str:
+    """Who trains the run in a folder, for who waits for it."""
+    try:
+        return f"process {read_card(folder, {'process': int})['process']}, which trains the run in {folder}"
+    except OSError:
+        return f"another process, which uses {folder}"
+
+
+def differences(before: Mapping, now: Mapping) -> list[str]:
+    """In what the configurations of two cards differ, settings one by one."""
+    lines = []
+    for name in now:
+        then, here = before.get(name), json.loads(json.dumps(now[name], default=str))  # as a card holds it
+        if name in (*NOT_THE_RUN, "state") or then == here:
+            continue
+        if isinstance(then, dict) and isinstance(here, dict):
+            lines += [
+                f"{key} ({shown(then.get(key))} there, {shown(here.get(key))} here)"
+                for key in then | here
+                if then.get(key) != here.get(key)
+            ]
+        else:
+            lines.append(f"{name} ({shown(then)} there, {shown(here)} here)")
+    return lines or ["what its networks, its loss or its recipe hold"]  # the state, which follows from the rest too
 
 
 def write_history(folder: Path, history: pd.DataFrame) -> None:
@@ -119,10 +285,14 @@ def write_history(folder: Path, history: pd.DataFrame) -> None:
     write_whole(folder / "history.csv", history.to_csv(index=False))
 
 
-def finish(folder: Path, student: nn.Module, history: pd.DataFrame, card: dict) -> None:
+def weights_file(student: nn.Module) -> bytes:
+    """What weights.safetensors is to hold."""
+    return save({name: tensor.contiguous() for name, tensor in student.state_dict().items()})
+
+
+def finish(folder: Path, weights: bytes, history: pd.DataFrame, card: dict) -> None:
     """Write weights and curves, and last the card with the outcome: with it the run counts as finished."""
-    weights = {name: tensor.contiguous() for name, tensor in student.state_dict().items()}
-    write_whole(folder / "weights.safetensors", save(weights))
+    write_whole(folder / "weights.safetensors", weights)
     with plt.rc_context(plots.STYLE):
         figure = plots.training_report(history, name=card["model"])
         write_whole(folder / "curves.png", partial(figure.savefig, format="png"))
@@ -131,7 +301,7 @@ def finish(folder: Path, student: nn.Module, history: pd.DataFrame, card: dict) 
     (folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
-def write_card(folder: Path, card: dict) -> None:
+def write_card(folder: Path, card: Mapping) -> None:
     """Write card.json."""
     write_whole(folder / "card.json", json.dumps(card, indent=1) + "\n")
 

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 
 import torch
 
+from kd_teach._support.numbers import listed, number, seed_of, shown, whole, word
 from kd_teach.data import Augment
 from kd_teach.methods.recipe import Phase
+from kd_teach.training.precision import PRECISIONS, known_device
+
+MANY = 10**6  # epochs or images of a batch that nobody asks for on purpose
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,29 @@ class Settings:
     decay_all: bool = False  # weight decay on weights with one dimension too
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", tuple(self.steps))  # a list, where it was read from a file
-        for name in ("epochs", "batch_size", "initial_epochs"):
-            if not isinstance(getattr(self, name), int):
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a whole number.")
-        for name in ("epochs", "batch_size", "lr"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a positive number.")
-        if list(self.steps) != sorted({*self.steps}) or not all(step > 0 for step in self.steps):
-            raise ValueError(f"steps are {self.steps}; expected positive numbers of epochs in rising order.")
-        if self.initial_epochs < 0:
-            raise ValueError(f"initial_epochs is {self.initial_epochs}; expected 0 (shared out) or more.")
+        checked = {
+            "epochs": whole("epochs", self.epochs, 1, MANY),
+            "batch_size": whole("batch_size", self.batch_size, 1, MANY),
+            "initial_epochs": whole("initial_epochs", self.initial_epochs, 0, MANY),
+            "seed": seed_of(self.seed),
+            "lr": number("lr", self.lr, 0, above=True),
+            "momentum": number("momentum", self.momentum, 0, 1, below=True),
+            "weight_decay": number("weight_decay", self.weight_decay, 0),
+            "warmup": number("warmup", self.warmup, 0, 1, below=True),
+            "device": str(known_device(self.device)),
+            "precision": word("precision", self.precision, ("auto", *PRECISIONS)),
+            "steps": tuple(number("an entry of steps", step, 0, above=True) for step in listed("steps", self.steps)),
+        }
+        for name in ("compile", "tf32", "nesterov", "decay_all"):
+            checked[name] = word(name, getattr(self, name), (True, False))
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if list(self.steps) != sorted({*self.steps}):
+            raise ValueError(f"steps are {self.steps}; expected numbers of epochs in rising order.")
+        if self.nesterov and not self.momentum:
+            raise ValueError("momentum is 0, with which there is no Nesterov step; set nesterov to False too.")
+        if not isinstance(self.augment, Augment):
+            raise ValueError(f"augment is {shown(self.augment)}; expected an Augment(pad=..., flip=...).")
 
 
 def epochs_of_phases(phases: Sequence[Phase], settings: Settings) -> list[int]:

@@ -33,11 +33,11 @@ def load_teacher(name: str | Path) -> nn.Module:
 
     Raises:
         ValueError: neither a shipped teacher nor the folder of a finished run of one of `list_models()`.
-        DamagedFileError: its weights cannot be read.
+        DamagedFileError: its card or its weights are not what the run wrote.
     """
     folder, card = _folder(name), teacher_card(name)
     model = rebuilt(card)
-    model.load_state_dict(read_weights(folder))
+    read_weights(folder, card, model)
     return model.eval().requires_grad_(False)
 
 

@@ -109,7 +109,7 @@ def test_impossible_epochs_are_refused_at_the_call(data):
         training_batches(data, 0, seed=0, epoch=0)
     with pytest.raises(ValueError, match=r"start=5 .* 4 batches"):
         training_batches(data, 5, seed=0, epoch=0, start=5)
-    with pytest.raises(ValueError, match="pad=-1"):
+    with pytest.raises(ValueError, match="pad is -1"):
         Augment(pad=-1)
 
 

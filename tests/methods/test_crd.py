@@ -10,11 +10,10 @@ import pytest
 import torch
 
 from kd_teach import Distiller, Settings, create_model, train
-from kd_teach.methods.crd import CRDLoss, mutual_information_bound
+from kd_teach.methods.crd import VARIANTS, CRDLoss, mutual_information_bound
 from tests.helpers import same_weights, tiny_data
 
 LABELS = torch.arange(20) % 3
-VARIANTS = ["paper", "repdistiller"]
 
 
 def make(variant="paper", *, labels=LABELS, dim=5, seed=0, widths=(6, 4), **options):
@@ -28,13 +27,28 @@ def batch(n, *, widths=(6, 4), seed=0):
     return e_s, e_t, torch.randperm(20, generator=random)[:n]
 
 
+def crd_by_loops(positive, scores, negative, tau, k, n, log_z=None):
+    """L_side, one pair at a time; with log Z and the copied code's 1e-7 if `log_z` is given."""
+    z, epsilon = (1.0, 0.0) if log_z is None else (log_z.exp(), 1e-7)
+    total = 0.0
+    for b in range(len(positive)):
+        noise, p = k[b] / n, (positive[b] / tau).exp() / z
+        total -= (p / (p + noise + epsilon)).log()
+        others = [(scores[b, j] / tau).exp() / z for j in range(scores.shape[1]) if negative[b, j]]
+        total -= k[b] * sum((noise / (q + noise + epsilon)).log() for q in others) / len(others)
+    return total / len(positive)
+
+
+LOOPS = dict.fromkeys(VARIANTS, crd_by_loops)
+
+
 def by_loops(loss, e_s, e_t, index, *, variant, temperature, k=None):
-    """Both sides from the equation, one score at a time; `k` is K where it is not the number of negatives drawn."""
+    """Both sides, one score at a time; `k` is K where it is not the number of negatives drawn."""
     contrast = loss.contrasts(index)
-    candidates = list(range(20)) if contrast.candidates is None else contrast.candidates.tolist()
+    candidates = range(20) if contrast.candidates is None else contrast.candidates.tolist()
     sides = []
     for embed, e, bank in ((loss.embed_s, e_s, loss.bank_t.rows), (loss.embed_t, e_t, loss.bank_s.rows)):
-        positive, negative = [], []
+        positive, scores = torch.zeros(len(e)).double(), torch.zeros(len(e), len(candidates)).double()
         for b in range(len(e)):
             v = [
                 embed.bias[d].item() + sum((embed.weight[d, i] * e[b, i]).item() for i in range(e.shape[1]))
@@ -43,28 +57,21 @@ def by_loops(loss, e_s, e_t, index, *, variant, temperature, k=None):
             norm = math.sqrt(sum(x * x for x in v))
 
             def score(row, v=v, norm=norm, bank=bank):
-                return math.exp(sum(x / norm * bank[row, d].item() for d, x in enumerate(v)) / temperature)
+                return sum(x / norm * bank[row, d].item() for d, x in enumerate(v))
 
-            positive.append(score(contrast.positive[b]))
-            negative.append(
-                [score(row) for row, chosen in zip(candidates, contrast.negative[b], strict=True) if chosen]
-            )
-        epsilon, z = (0.0, 1.0) if variant == "paper" else (1e-7, 20 * first_mean(positive, negative))
-        total = 0.0
-        for p, others in zip(positive, negative, strict=True):
-            count = k or len(others)
-            noise = count / 20  # K/n
-            total -= math.log(p / z / (p / z + noise + epsilon))
-            total -= sum(math.log(noise / (q / z + noise + epsilon)) for q in others) * count / len(others)
-        sides.append(total / len(e))
+            positive[b] = score(contrast.positive[b])
+            scores[b] = torch.tensor([score(row) for row in candidates], dtype=torch.float64)
+        counts = contrast.negative.sum(dim=1) if k is None else torch.full((len(e),), k)
+        given = positive, scores, contrast.negative, temperature, counts.double(), 20
+        log_z = [] if variant == "paper" else [math.log(20) + first_mean(*given[:4]).log()]
+        sides.append(crd_by_loops(*given, *log_z).item())
     return sides
 
 
-def first_mean(positive, negative):
+def first_mean(positive, scores, negative, tau):
     """Mean score of a batch, each anchor's K + 1 weighing the same."""
-    return sum((p + sum(others)) / (1 + len(others)) for p, others in zip(positive, negative, strict=True)) / len(
-        positive
-    )
+    rows = [torch.cat([positive[b, None], scores[b, negative[b]]]) for b in range(len(positive))]
+    return sum((row / tau).exp().mean() for row in rows) / len(rows)
 
 
 @pytest.mark.parametrize("sampling", ["exact", "relax", "all"])

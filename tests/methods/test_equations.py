@@ -1,7 +1,9 @@
 """One home for every equation: the plain function, the form that runs, and slow loops are one and the same."""
 
 import inspect
+import json
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ every = pytest.mark.parametrize(("method", "variant"), EVERY)
 
 def compared(method: str, variant: str, other) -> None:
     """Value and student gradient of the loss as it runs, and with another form of its equation in place."""
-    made = case(method, variant, n=4)
+    made = case(method, variant, n=3)
     value, grads = gradients(made)
     made.loss.equation = other
     again, grads_again = gradients(made)
@@ -46,6 +48,19 @@ def test_the_equation_equals_slow_loops(method, variant):
     loops = import_module(f"tests.methods.test_{method}").LOOPS
     assert loops[variant] is not get_recipe(method).equation_of(variant)
     compared(method, variant, loops[variant])
+
+
+FORMER = json.loads(Path(__file__).with_name("former_values.json").read_text())
+
+
+@pytest.mark.parametrize("which", FORMER)
+def test_the_values_are_those_of_the_first_edition(which):
+    """Value, norm of the student's gradient, and its product with fixed random numbers, saved from commit 6d5fae5."""
+    value, grads = gradients(case(*which.split(), n=7))
+    random = torch.Generator().manual_seed(3)
+    probe = sum((grad * torch.randn(grad.shape, generator=random, dtype=grad.dtype)).sum() for grad in grads)
+    norm = sum(grad.square().sum() for grad in grads).sqrt()
+    assert [value.item(), norm.item(), probe.item()] == pytest.approx(FORMER[which], rel=1e-6)
 
 
 @every

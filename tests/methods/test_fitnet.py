@@ -14,11 +14,20 @@ def maps(n, c, h, w, seed=0):
     return torch.randn(n, c, h, w, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
+def squares(guess, u_t):
+    """(u - r)^2 of every entry, one at a time."""
+    return [(u - r) ** 2 for u, r in zip(numbers(u_t), numbers(guess), strict=True)]
+
+
+LOOPS = {
+    "paper": lambda guess, u_t: sum(squares(guess, u_t)) / (2 * len(u_t)),  # 1/N sum_n 1/2 ||u - r||^2
+    "repdistiller": lambda guess, u_t: sum(squares(guess, u_t)) / len(numbers(u_t)),
+}
+
+
 def by_loops(loss, v_s, u_t, variant):
-    """Paper: 1/N sum_n 1/2 ||u - relu(W v + b)||^2; the copied code: mean of (u - relu(batch norm(W v + b)))^2."""
-    guess = numbers(chain_by_loops(loss.regressor, v_s.tolist()))
-    squares = [(u - r) ** 2 for u, r in zip(numbers(u_t.tolist()), guess, strict=True)]
-    return sum(squares) / {"paper": 2 * len(v_s), "repdistiller": len(squares)}[variant]
+    """r = relu(W v + b) in the paper, relu(batch norm(W v + b)) in the copied code."""
+    return LOOPS[variant](chain_by_loops(loss.regressor, v_s.tolist()), u_t.tolist())
 
 
 SIZES = [(1, (3, 5), (3, 5)), (7, (2, 3), (2, 3)), (2, (4, 6), (2, 3)), (2, (2, 3), (4, 6))]

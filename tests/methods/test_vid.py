@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from kd_teach import Distiller, Settings, create_model, train
-from kd_teach.methods.vid import FLOORS, VIDLoss
+from kd_teach.methods.vid import VARIANTS, VIDLoss
 from kd_teach.training.settings import make_optimizer
 from tests.helpers import tiny_data
 from tests.methods.loops import chain_by_loops, with_offsets
@@ -26,7 +26,7 @@ def one_stage(c_s, c_t, variant, *, variance=None):
     torch.manual_seed(0)
     loss = VIDLoss([(c_s, 3, 5)], [(c_t, 3, 5)], variant=variant).double()
     if variance is not None:
-        above = torch.as_tensor(variance, dtype=torch.float64) - FLOORS[variant]
+        above = torch.as_tensor(variance, dtype=torch.float64) - VARIANTS[variant]["floor"]
         with torch.no_grad():
             loss.stages[0].alpha.copy_(above.expm1().log().expand(c_t))
     return loss
@@ -35,13 +35,23 @@ def one_stage(c_s, c_t, variant, *, variance=None):
 # --- the equation, one number at a time ------------------------------------------------------------------------------
 
 
-def by_loops(stage, floor, f_s, f_t):
+def vid_by_loops(mu, f_t, variance):
     """1/(N C H W) sum_nchw [ log sigma_c + (t - mu)^2 / (2 sigma_c^2) ]."""
-    mu, alpha, total = chain_by_loops(stage.mean, f_s.tolist()), stage.alpha.tolist(), 0.0
+    total = 0.0
     for n, c, y, x in product(*map(range, f_t.shape)):
-        sigma = math.sqrt(math.log(1 + math.exp(alpha[c])) + floor)
-        total += math.log(sigma) + (f_t[n, c, y, x].item() - mu[n][c][y][x]) ** 2 / (2 * sigma**2)
+        sigma = variance[c].sqrt()
+        total += sigma.log() + (f_t[n, c, y, x] - mu[n][c][y][x]) ** 2 / (2 * sigma**2)
     return total / f_t.numel()
+
+
+LOOPS = dict.fromkeys(VARIANTS, vid_by_loops)
+
+
+def by_loops(stage, floor, f_s, f_t):
+    """What is learnt taken to pieces as well."""
+    sigma2 = [math.log(1 + math.exp(alpha)) + floor for alpha in stage.alpha.tolist()]
+    variance = torch.tensor(sigma2, dtype=torch.float64)
+    return vid_by_loops(chain_by_loops(stage.mean, f_s.tolist()), f_t, variance).item()
 
 
 @variants

@@ -89,7 +89,7 @@ def test_sigmas_are_roots_sorted_with_their_spreads():
 
 def test_card_shows_both_ends(maps):
     image = torch.zeros(3, 8, 8, dtype=torch.uint8)
-    figure = plots.sigma_card([9, 1, 4, 16, 25, 36], maps, image=image, count=2)
+    figure = plots.sigma_report([9, 1, 4, 16, 25, 36], maps, image=image, count=2)
     (grid,) = [ax for ax in figure.axes if ax.texts]
     assert titles(grid) == ["1: σ 1.00", "2: σ 2.00", "4: σ 5.00", "5: σ 6.00"]
     viridis = plt.colormaps[style.SEQUENTIAL]
@@ -123,7 +123,7 @@ IMAGE = torch.zeros(3, 8, 8, dtype=torch.uint8)
         (lambda f: plots.channel_report(IMAGE.float(), {"a": f}), "before normalisation"),
         (lambda f: plots.channel_sigmas([1.0, 0.0]), "expected sigma"),
         (lambda f: plots.channel_sigmas([1.0, 2.0], spreads=[1.0]), "spreads has shape"),
-        (lambda f: plots.sigma_card([1.0, 2.0], f), "2 variances came with 6 channels"),
+        (lambda f: plots.sigma_report([1.0, 2.0], f), "2 variances came with 6 channels"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_empty_figure(call, message, maps):

@@ -83,7 +83,7 @@ def test_pictures_do_not_touch_the_names_or_each_other():
 
 
 def test_long_names_do_not_touch_each_other():
-    figure = plots.neighbour_card(
+    figure = plots.neighbour_report(
         {"teacher": torch.full((12,), 1 / 12)},
         0,
         torch.zeros(12, 3, 8, 8, dtype=torch.uint8),
@@ -96,7 +96,7 @@ def test_long_names_do_not_touch_each_other():
 
 
 def test_card_shows_the_query_beside_the_bars():
-    figure = plots.neighbour_card(BOTH, 2, IMAGES, labels=LABELS, classes=CLASSES)
+    figure = plots.neighbour_report(BOTH, 2, IMAGES, labels=LABELS, classes=CLASSES)
     bars, picture = figure.axes
     figure.draw_without_rendering()
     assert np.array_equal(picture.images[0].get_array(), IMAGES[2].permute(1, 2, 0))
@@ -121,7 +121,7 @@ def test_draws_on_the_axes_passed_in():
         (lambda: plots.neighbour_bars(BOTH, 0, nearest=0), "nearest is 0"),
         (lambda: plots.neighbour_bars(BOTH, 0, images=IMAGES[:5]), "5 images came with"),
         (lambda: plots.neighbour_bars(BOTH, 0, images=IMAGES.float()), "expected uint8"),
-        (lambda: plots.neighbour_card(BOTH, 0, IMAGES, labels=LABELS[:3]), "expected 6 class numbers"),
+        (lambda: plots.neighbour_report(BOTH, 0, IMAGES, labels=LABELS[:3]), "expected 6 class numbers"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):

@@ -77,7 +77,7 @@ def test_networks_show_the_classes_that_any_of_them_finds_likely():
 
 def test_card_puts_the_picture_beside_the_bars():
     image = torch.arange(3 * 4 * 4, dtype=torch.uint8).reshape(3, 4, 4)
-    figure = plots.soft_target_card(image, LOGITS, CLASSES, label=0, temperatures=(2,))
+    figure = plots.soft_target_report(image, LOGITS, CLASSES, label=0, temperatures=(2,))
     bars, picture = figure.axes
     figure.draw_without_rendering()
     assert np.array_equal(picture.images[0].get_array(), image.permute(1, 2, 0))
@@ -108,9 +108,9 @@ IMAGE = torch.zeros(3, 4, 4, dtype=torch.uint8)
         (lambda: plots.soft_targets_by_network({}, CLASSES), "No networks"),
         (lambda: plots.soft_targets_by_network({"t": LOGITS, "s": LOGITS[:3]}, CLASSES), "with s for 3 classes"),
         (lambda: plots.soft_targets_by_network({"t": LOGITS}, CLASSES, temperature=0), "temperature is 0"),
-        (lambda: plots.soft_target_card(IMAGE[:1], LOGITS, CLASSES), r"\(1, 4, 4\); expected uint8"),
-        (lambda: plots.soft_target_card(IMAGE.float(), LOGITS, CLASSES), "float64"),
-        (lambda: plots.soft_target_card(IMAGE, LOGITS, CLASSES, label=9), "label is 9"),
+        (lambda: plots.soft_target_report(IMAGE[:1], LOGITS, CLASSES), r"\(1, 4, 4\); expected uint8"),
+        (lambda: plots.soft_target_report(IMAGE.float(), LOGITS, CLASSES), "float64"),
+        (lambda: plots.soft_target_report(IMAGE, LOGITS, CLASSES, label=9), "label is 9"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):

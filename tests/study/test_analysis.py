@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from kd_teach.study.analysis import compare, decide, in_block, read_study, summary
+from kd_teach.study.findings import finding
 from kd_teach.study.ranking import costs, fall_and_gain, ranks, relative_fall
 from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, paired_p, t_interval
-from kd_teach.study.verdicts import verdict
 
 RUN = {
     "block": "lesson",
@@ -74,17 +74,15 @@ def test_holm_corrects_all_methods_of_a_comparison_together():
     assert compare(STUDY, alpha=0.03).loc["kd", "verdict"] == "CANNOT TELL"  # though p alone is 0.0202
 
 
-def test_agrees_with_scipy():
-    random = np.random.default_rng(1)
-    d = random.normal(0.3, 1, size=(4, 7))
-    expected = [stats.ttest_1samp(row, 0) for row in d]
-    assert paired_p(d) == pytest.approx([e.pvalue for e in expected])
-    low, high = t_interval(d)
-    intervals = [e.confidence_interval() for e in expected]
-    assert low == pytest.approx([i.low for i in intervals]) and high == pytest.approx([i.high for i in intervals])
-    theirs = stats.bootstrap((d[0],), np.mean, method="percentile", n_resamples=20_000, rng=random).confidence_interval
+def test_agrees_with_the_formulas():
+    d = np.random.default_rng(1).normal(0.3, 1, size=(4, 7))
+    for row, p, low, high in zip(d, paired_p(d), *t_interval(d), strict=True):
+        error = math.sqrt(sum((x - row.mean()) ** 2 for x in row) / 6 / 7)
+        assert p == pytest.approx(2 * stats.t.sf(abs(row.mean()) / error, 6))
+        assert (low, high) == pytest.approx((row.mean() - 2.446912 * error, row.mean() + 2.446912 * error), abs=1e-5)
+    again = np.random.default_rng(2).choice(d[0], size=(20_000, 7)).mean(1)
     ours = bootstrap_interval(d[0], resamples=20_000)
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.03)
+    assert ours == pytest.approx(np.quantile(again, [0.025, 0.975]), abs=0.03)
     assert bootstrap_interval(d[0], resamples=50) == bootstrap_interval(d[0], resamples=50)
 
 
@@ -207,30 +205,30 @@ def test_the_main_block_is_the_lesson_else_the_first():
 
 
 def test_verdict_in_words():
-    text = str(verdict(STUDY, "kd"))
+    text = str(finding(STUDY, "kd"))
     assert text.startswith(
         "kd BEATS alone: +4.00 points, 95 % interval +1.52 to +6.48; 3 paired seeds, p = 0.04 (Holm, 2"
     )
     assert "small under big, tiny, 100 images, 2 epochs." in text and text.count("\n") == 2
-    assert str(verdict(STUDY, "at")).startswith("at against alone: CANNOT TELL: +0.67 points")
-    assert str(verdict(STUDY, "alone", "kd")).startswith("alone LOSES to kd: -4.00")
+    assert str(finding(STUDY, "at")).startswith("at against alone: CANNOT TELL: +0.67 points")
+    assert str(finding(STUDY, "alone", "kd")).startswith("alone LOSES to kd: -4.00")
 
 
 def test_verdict_without_runs_says_so():
-    assert str(verdict(STUDY, "sp")) == "No stored runs of sp yet."
-    assert str(verdict(table(KD, AT), "kd")) == "No stored runs of alone yet."
-    assert str(verdict(table(KD, AT), "kd", "kd + at")) == "No stored runs of kd + at yet."
-    one = verdict(table(STUDY, runs("sp", [0.9])), "sp")
-    assert one.says == "TOO FEW SEEDS" and "1 paired seed(s) (without a partner and left out: seed 1, 2)" in str(one)
-    none = verdict(table(ALONE, runs("sp", [0.9], seeds=[9])), "sp")
+    assert str(finding(STUDY, "sp")) == "No stored runs of sp yet."
+    assert str(finding(table(KD, AT), "kd")) == "No stored runs of alone yet."
+    assert str(finding(table(KD, AT), "kd", "kd + at")) == "No stored runs of kd + at yet."
+    one = finding(table(STUDY, runs("sp", [0.9])), "sp")
+    assert one.verdict == "TOO FEW SEEDS" and "1 paired seed(s) (without a partner and left out: seed 1, 2)" in str(one)
+    none = finding(table(ALONE, runs("sp", [0.9], seeds=[9])), "sp")
     assert "sp against alone: 0 paired seed(s)" in str(none)
     with pytest.raises(ValueError, match="several configurations.*kd × 0.3"):
-        verdict(table(ALONE, KD, runs("kd", [0.1], weight=0.3)), "kd")
+        finding(table(ALONE, KD, runs("kd", [0.1], weight=0.3)), "kd")
 
 
 def test_a_method_compared_with_itself_is_a_mistake():
     with pytest.raises(ValueError, match="itself"):
-        verdict(STUDY, "kd", "kd")
+        finding(STUDY, "kd", "kd")
 
 
 def test_means_per_method():

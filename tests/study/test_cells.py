@@ -41,7 +41,7 @@ def test_cells_that_share_a_run_have_one_hash(world):
 def test_the_row_is_what_can_be_computed_from_the_run(world, tmp_path):
     cell = cell_of(world, method="at", variant="repdistiller", block="b", seed=3)
     row, trained = carry_out(cell, tmp_path)
-    assert trained and tuple(row) == COLUMNS
+    assert trained and tuple(row) == (*COLUMNS, "code")
     run = load_run(tmp_path / row["config_hash"])
     data = load_data(world["data"], val=6)
     logits, z_t = (predict(net, data.test, data) for net in (run.student, load_teacher(cell.teacher)))
@@ -57,7 +57,11 @@ def test_a_finished_cell_is_found_with_its_measurements(world, tmp_path):
     cell = cell_of(world)
     first, second = carry_out(cell, tmp_path), carry_out(cell, tmp_path)
     assert first.trained and not second.trained and first.columns == second.columns
-    (tmp_path / first.columns["config_hash"] / "cell.json").unlink()  # killed before it was written
+    file = tmp_path / first.columns["config_hash"] / "cell.json"
+    kept = json.loads(file.read_text())
+    file.write_text(json.dumps(kept | {"code": "other", "ece": 9.0}))  # measured by other code
+    assert carry_out(cell, tmp_path).columns == first.columns
+    file.unlink()  # killed before it was written
     third = carry_out(cell, tmp_path).columns
     assert third["peak_mb"] is None and third | {"peak_mb": first.columns["peak_mb"]} == first.columns
 

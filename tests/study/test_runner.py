@@ -11,6 +11,8 @@ import time
 import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+from kd_teach._support.shipped import shipped
+from kd_teach.methods import KDLoss
 from kd_teach.study import Cell, load_study, make_study, run_study
 from kd_teach.study.jobs import Outcome, in_processes, jobs_of
 from kd_teach.study.runner import duration, timed
@@ -51,15 +53,59 @@ def test_a_row_per_cell_and_what_made_them_beside(serial):
     made_by = json.loads(serial.with_suffix(".json").read_text())["tiny"]
     assert made_by.keys() == {"versions", "command", "date", "hardware", "threads", "workers"}
     assert made_by["threads"] == 1 and made_by["workers"] == 1 and made_by["hardware"]["cores"] >= 1
-    assert {path.name for path in serial.parent.iterdir()} == {"t.csv", "t.json", "runs"}
+    assert {path.name for path in serial.parent.iterdir()} == {"t.csv", ".t.csv.lock", "t.json", "runs"}
 
 
 def test_what_is_there_is_not_run_again(world, serial, monkeypatch):
     before, said = serial.read_text(), []
     monkeypatch.setattr("kd_teach.training.experiment.train", None)  # training would fail
-    report = run_study(make_study(grid(world)), out=serial, runs=serial.parent / "runs", say=said.append)
+    where = {"out": serial, "runs": serial.parent / "runs", "threads": 1, "say": said.append}
+    report = run_study(make_study(grid(world)), **where)
     assert report.rows == 4 and serial.read_text() == before
+    assert said == [f"4 of 4 cells stand in {serial}; --renew carries them out again."]
+    del said[:]
+    run_study(make_study(grid(world)), **where, renew=True)
+    assert serial.read_text() == before
     assert all("was there" in line for line in said) and said[0].startswith("[1/4] tiny: alone, ")
+
+
+def test_a_row_stands_whatever_code_made_it_until_it_is_renewed(world, tmp_path, monkeypatch):
+    where = {"out": tmp_path / "t.csv", "runs": tmp_path / "runs", "threads": 1, "say": str}
+    study = make_study(grid(world, methods=["kd"]))
+    run_study(study, **where)
+    [first] = rows_of(where["out"])
+    assert len(first["code"]) == 8
+    monkeypatch.setattr(KDLoss, "forward", lambda self, z_s, z_t: (z_s - z_t).pow(2).mean())
+    run_study(study, **where)
+    assert rows_of(where["out"]) == [first]
+    run_study(study, **where, renew=True)
+    [second] = rows_of(where["out"])
+    assert second["code"] != first["code"] and second["config_hash"] != first["config_hash"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": {"batch_size": 9, "device": "cpu"}},
+        {"options": {"kd": {"temperature": 2.0}}},
+        {"budgets": [{"val": 6, "epochs": 2, "samples": 18}]},
+    ],
+)
+def test_a_row_of_another_run_does_not_stand(world, tmp_path, changes):
+    """Settings, options and the size of the validation split have no columns of their own."""
+    where = {"out": tmp_path / "t.csv", "runs": tmp_path / "runs", "threads": 1, "say": str}
+    run_study(make_study(grid(world, methods=["kd"])), **where)
+    [first] = rows_of(where["out"])
+    run_study(make_study(grid(world, methods=["kd"], **changes)), **where)
+    [second] = rows_of(where["out"])
+    assert first["asked"] == "batch_size=6; device=cpu; samples=all; val=6" != second["asked"]
+
+
+def test_the_rows_that_ship_are_those_of_the_studies_that_ship():
+    for name, layout in (("lesson", MEASUREMENTS), ("lesson_wrn", MEASUREMENTS), ("tune", CURVES)):
+        study = load_study(name)
+        table = Table(shipped("results") / study.out.name, layout)
+        assert all(table.keep(cell) for cell in study.cells)
 
 
 @pytest.mark.system
@@ -96,12 +142,13 @@ def test_processes_give_the_same_table(world, serial, tmp_path):
 
 
 def test_a_failure_stops_no_other_and_is_forgotten_when_mended(world, tmp_path):
-    wrong = {"options": {"kd": {"temprature": 2.0}}}
+    others = {"methods": ["alone", "label_smoothing", "at"]}
+    wrong = {"block": [others, {"methods": ["kd"], "settings": {"batch_size": 100}}]}
     where = {"out": tmp_path / "t.csv", "runs": tmp_path / "runs", "threads": 1, "say": str}
     report = run_study(make_study(grid(world) | wrong), **where)
     assert [row["method"] for row in rows_of(where["out"])] == ["alone", "label_smoothing", "at"]
     [failed] = rows_of(tmp_path / "t_failures.csv")
-    assert failed["method"] == "kd" and failed["error"] == "TypeError" and "temprature" in failed["message"]
+    assert failed["method"] == "kd" and failed["error"] == "ValueError" and "batch_size 100" in failed["message"]
     assert "Failed: tiny: kd" in str(report) and "3 of 4 cells" in str(report)
     assert not run_study(make_study(grid(world)), **where).failures
     assert len(rows_of(where["out"])) == 4 and not (tmp_path / "t_failures.csv").exists()
@@ -113,7 +160,8 @@ def test_a_study_may_choose_weights(world, tmp_path):
     theirs = {"methods": ["at"], "variants": {"at": "repdistiller"}}
     report = run_study(make_study(grid(world, **how, block=[{"methods": ["kd", "at"]}, theirs])), **where)
     rows = rows_of(where["out"])
-    assert list(rows[0]) == ["method", "variant", "multiple", "weight", "val_accuracy", "epochs", "seed", "chosen"]
+    columns = ["method", "variant", "multiple", "weight", "val_accuracy", "epochs", "seed", "chosen", "asked", "code"]
+    assert list(rows[0]) == columns
     tuned = [("kd", "paper"), ("at", "paper"), ("at", "repdistiller")]
     names = [(row["method"], row["variant"], row["multiple"]) for row in rows]
     assert names == [(*pair, multiple) for pair in tuned for multiple in ("0.1", "3.0")]

@@ -72,7 +72,7 @@ def test_blocks_that_are_missing_are_left_out_and_none_at_all_is_an_error():
 
 
 def test_markdown_has_a_row_per_method_and_a_column_per_setting():
-    lines = across_section(gains_across(STUDY))
+    lines = "\n".join(across_section(gains_across(STUDY))).splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
     assert rows[0] == ["method", "the lesson (3)", "added to KD, over KD (3)", "under wrn_16_2 (3)"]
     kd, at, found, order = rows[2:]

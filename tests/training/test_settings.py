@@ -63,7 +63,7 @@ def test_a_checkpoint_with_steps_is_not_gone_on_with_without(tmp_path):
 
 @pytest.mark.parametrize(
     ("bad", "message"),
-    [({"steps": (3, 2)}, "rising order"), ({"steps": (0,)}, "positive"), ({"initial_epochs": -1}, "initial_epochs")],
+    [({"steps": (3, 2)}, "rising order"), ({"steps": (0,)}, "above 0"), ({"initial_epochs": -1}, "initial_epochs")],
 )
 def test_bad_settings(bad, message):
     with pytest.raises(ValueError, match=message):

@@ -7,7 +7,6 @@ INSTALL.md     the commands
 manifest.json  size and SHA-256 of every file
 """
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from kd_teach._support.files import user_path
+from kd_teach._support.files import read_json, sha256, user_path, write_whole
 from kd_teach._support.progress import bar
 from kd_teach._support.shipped import CHECKOUT, notebooks_folder
 
@@ -125,36 +124,43 @@ def same(a: Path, b: Path) -> bool:
 
 def write_manifest(out: Path) -> Path:
     """Size and SHA-256 of every file below `out`, and manifest.json with them."""
-    files = [p for p in sorted(out.rglob("*")) if p.is_file() and p.name != "manifest.json" and p.suffix != ".part"]
     entries = {
-        path.relative_to(out).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        for path in bar(files, desc="checksums")
+        name: {"bytes": (out / name).stat().st_size, "sha256": sha256(out / name)}
+        for name in bar(packed(out), desc="checksums")
     }
     manifest = out / "manifest.json"
-    manifest.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    write_whole(manifest, json.dumps(entries, indent=1) + "\n")
     return manifest
 
 
+def packed(out: Path) -> list[str]:
+    """Names of the files that belong into the manifest: all but itself and what a cut has left."""
+    files = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*")) if not path.is_dir()]
+    return [name for name in files if name != "manifest.json" and not name.endswith(".part")]
+
+
 def verify(out: str | Path) -> list[str]:
-    """What is wrong with a packed folder, one line each: files that are missing or changed. Empty if all is well.
+    """What is wrong with a packed folder, one line each: files that are missing, changed or too many. Empty if all is
+    well.
 
     Raises:
         FileNotFoundError: the folder was never finished.
+        DamagedFileError: its manifest is none.
     """
     out = user_path(out)
     if not (out / "manifest.json").is_file():
         raise FileNotFoundError(f"{out} holds no manifest.json, so it was never finished; run kd-teach pack {out}.")
-    entries = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-    problems = []
+    entries = read_json(out / "manifest.json", {}, f"Run kd-teach pack {out} again.")
+    problems = [f"{name} is not in the manifest" for name in packed(out) if name not in entries]
+    for part in ("wheels/", "notebooks/", "INSTALL.md"):  # without these nothing can be installed from it
+        if not any(name.startswith(part) for name in entries):
+            problems.append(f"the manifest lists no {part}")
     for name, entry in bar(entries.items(), desc="checking"):
-        if not (out / name).is_file():
+        place = out / name
+        if not place.resolve().is_relative_to(out.resolve()):
+            problems.append(f"{name} lies outside the folder")
+        elif not place.is_file():
             problems.append(f"{name} is missing")
-        elif sha256(out / name) != entry["sha256"]:
+        elif not isinstance(entry, dict) or sha256(place) != entry.get("sha256"):
             problems.append(f"{name} has changed")
     return problems
-
-
-def sha256(path: Path) -> str:
-    """The file's checksum."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

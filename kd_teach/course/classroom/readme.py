@@ -29,7 +29,7 @@ def readme(heads: Sequence[Head], counts: Mapping[str, tuple[int, int]], points:
     """
     rows = [["notebook", "what it is about", "minutes", "exercises", "points", "before it"], ["---"] * 6]
     for head in heads:
-        rows.append([head.path.stem, head.title, head.minutes, *counts[head.topic], head.before or "–"])
+        rows.append([head.path.stem, head.title, *map(str, (head.minutes, *counts[head.topic])), head.before or "–"])
     graded = [head.topic for head in heads if counts[head.topic][0]]
     example = "kd" if "kd" in graded else (graded or [heads[0].topic])[0]
     return TEXT.read_text(encoding="utf-8").format(

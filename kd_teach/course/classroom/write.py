@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 
 from kd_teach._support.errors import unknown
 from kd_teach._support.files import user_path
+from kd_teach._support.numbers import whole
 from kd_teach.course.classroom.notebooks import assignment, exercise_of, for_instructors, for_students
 from kd_teach.course.classroom.readme import CONFIG, readme
 from kd_teach.course.heads import Head, course
@@ -32,18 +34,29 @@ def write_classroom(
         ValueError: an unknown topic, or points below 1.
     """
     out = user_path(out)
-    if points < 1:
-        raise ValueError(f"points is {points}; expected a whole number of 1 or more for each star of an exercise.")
+    whole("points", points, 1, 1000)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} is not empty; choose another folder, for it may hold a class's work.")
     heads = choose(course(folder), topics)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as beside:  # a kill leaves no half a classroom
+        whole_room = Path(beside) / out.name
+        written = fill(whole_room, heads, points)
+        if out.exists():
+            out.rmdir()  # empty; Windows replaces no folder
+        whole_room.replace(out)
+    return [out / path for path in written]
+
+
+def fill(out: Path, heads: list[Head], points: int) -> list[Path]:
+    """Write the files into a new folder; their paths in it."""
     written = []
 
     def save(notebook, *parts: str) -> None:
         path = out.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, path)
-        written.append(path)
+        written.append(path.relative_to(out))
 
     counts = {}
     for head in heads:
@@ -60,7 +73,7 @@ def write_classroom(
     }.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        written.append(path)
+        written.append(path.relative_to(out))
     return written
 
 

@@ -111,7 +111,7 @@ LOSS = Exercise(
     "image, averaged over the images: one number.\n"
     "f_s, f_t: (N, C, H, W) of student and teacher, C may differ. No gradient may reach f_t.",
     reference=at_loss,
-    uses=("at.attention",),
+    uses=("_tensors.unit", "at.power", "at.attention"),
     cases=lambda: [
         (maps(1, 4, 3, 3, 2), maps(2, 4, 5, 3, 2)),
         (maps(3, 2, 6, 2, 4), maps(4, 2, 2, 2, 4)),
@@ -180,7 +180,7 @@ POOLED = Exercise(
     "feature maps are first averaged down to the student's grid.\n"
     "f_s: (N, C, h, w), f_t: (N, C', H, W) with H >= h, W >= w. No gradient may reach f_t.",
     reference=at_pooled,
-    uses=("at.at", "at.attention"),
+    uses=("_tensors.unit", "at.power", "at.attention", "at.mean_norm", "at.at"),
     cases=lambda: [
         (maps(1, 3, 4, 2, 3), maps(2, 3, 5, 4, 6)),
         (maps(3, 2, 3, 3, 3), maps(4, 2, 3, 6, 6)),

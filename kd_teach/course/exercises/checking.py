@@ -37,7 +37,8 @@ class Verdict(NamedTuple):
         mark = {"correct": "✓", "not attempted": "○"}.get(self.kind, "✗")
         return wrapped(f"{mark} {self.exercise}: {self.message}")
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        return repr(self)
 
 
 class Observation(NamedTuple):
@@ -152,8 +153,8 @@ def _gradients(output: Any, arguments: list) -> tuple[Tensor | None, ...]:
     """Gradients of a fixed weighted sum of all that was returned; zeros where none arrives."""
     parts = [x for x in _flat(output) if torch.is_tensor(x) and x.requires_grad]
     learns = [x for x in arguments if torch.is_tensor(x) and x.requires_grad]
-    total = sum((x * torch.linspace(1, 2, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in parts)
-    grads = iter(torch.autograd.grad(total, learns, allow_unused=True) if parts else [None] * len(learns))
+    sums = [(x * torch.linspace(1, 2, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in parts]
+    grads = iter(torch.autograd.grad(sums, learns, allow_unused=True) if parts else [None] * len(learns))
     return tuple(
         (torch.zeros_like(x) if (g := next(grads)) is None else g) if torch.is_tensor(x) and x.requires_grad else None
         for x in arguments
@@ -180,8 +181,10 @@ def _same(a: Observation, b: Observation, rtol: float, skip: Collection[int] = (
     )
 
 
-def _close_gradient(a: Tensor, b: Tensor, rtol: float) -> bool:
+def _close_gradient(a: Tensor | None, b: Tensor | None, rtol: float) -> bool:
     """Close relative to the largest entry: a gradient's small entries are sums that cancel."""
+    if a is None or b is None:
+        return a is b
     scale = b.abs().nan_to_num().max().item() if b.numel() else 0.0
     return torch.allclose(a, b, rtol=10 * rtol, atol=10 * rtol * scale + ATOL, equal_nan=True)
 
@@ -238,7 +241,7 @@ def _leaks(exercise: Exercise, names: list[str], seen: list[Observation]) -> str
     return ", ".join(
         name
         for i, name in enumerate(names)
-        if name in exercise.detached and any(one.gradients[i].abs().max() > 0 for one in seen)
+        if name in exercise.detached and any((g := one.gradients[i]) is not None and g.abs().max() > 0 for one in seen)
     )
 
 
@@ -287,7 +290,7 @@ def _where(error: Exception, mine: Callable) -> str:
     own = [frame for frame in frames if code and frame.filename == code.co_filename]
     if not own:
         return message
-    line = linecache.getline(own[-1].filename, own[-1].lineno).strip()
+    line = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
     return f"{message}\n  in your line {own[-1].lineno}: {line}"
 
 

@@ -6,17 +6,16 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.methods.crd import crd, log_odds
 
 
 def critic(score, tau, k, n):
-    return torch.sigmoid(score / tau - math.log(k / n))
+    return torch.sigmoid(log_odds(score, tau, torch.tensor(k), n))
 
 
 def crd_side(positive, negative, tau, n):
-    shift = math.log(negative.shape[1] / n)
-    found = F.logsigmoid(positive / tau - shift)
-    rejected = F.logsigmoid(shift - negative / tau).sum(dim=1)
-    return -(found + rejected).mean()
+    strangers = torch.ones_like(negative, dtype=torch.bool)  # all of them
+    return crd(positive, negative, strangers, tau, strangers.sum(dim=1), n)
 
 
 def renew(rows, index, new, momentum):
@@ -52,6 +51,7 @@ CRITIC = Exercise(
     prompt="h: the probability that two embeddings are partners, from their score a·b (any shape).\n"
     "tau: temperature; k: strangers per partner; n: size of the training set.",
     reference=critic,
+    uses=("crd.log_odds",),
     cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100)],
     mistakes={
         "K/n is upside down: the more strangers there are, the less likely is any one pair to be partners.": (
@@ -84,6 +84,7 @@ SIDE = Exercise(
     prompt="L_side: minus the mean over anchors of log h(partner) plus the sum over strangers of log(1 - h).\n"
     "positive (N,), negative (N, K): scores a·b; tau: temperature; n: size of the training set. One number.",
     reference=crd_side,
+    uses=("crd.log_odds", "crd.mean_over", "crd.crd"),
     cases=lambda: [(scores(1, 6), scores(2, 6, 4), 0.5, 10), (scores(3, 3), scores(4, 3, 8), 0.7, 20)],
     mistakes={
         "This is InfoNCE: it picks the partner among K + 1. CRD judges each pair by itself.": (

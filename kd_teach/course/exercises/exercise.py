@@ -86,18 +86,16 @@ class Exercise:
         return self._head() + "    return None  # your code"
 
     def solution(self) -> str:
-        """The reference as the learner would have written it, after the functions that it uses."""
-        mine = self._head() + textwrap.indent("\n".join(self.body()), "    ")
-        parts = [*map(shown, self.uses), mine]
-        imports = [part for part in parts if part.startswith("from ")]
-        return "\n\n\n".join(["\n".join(imports)] * bool(imports) + [part for part in parts if part not in imports])
+        """The reference as the learner would have written it, under the stub's name and docstring."""
+        return self._head() + textwrap.indent("\n".join(self.body()), "    ")
 
     def body(self) -> list[str]:
-        """The lines of the reference below its head, without its docstring and indentation."""
+        """The lines below the solution's head and docstring, not indented: first the functions that it uses."""
+        used = [line for name in self.uses for line in shown(name)]
         lines = body_of(self.reference)
-        if any(".detach()" in line for line in lines):
-            return lines
-        return [f"{name} = {name}.detach()  # the teacher does not learn" for name in self.detached] + lines
+        if not any(".detach()" in line for line in lines):
+            used += [f"{name} = {name}.detach()  # the teacher does not learn" for name in self.detached]
+        return used + lines
 
     def _head(self) -> str:
         lines = [line for part in self.prompt.splitlines() for line in textwrap.wrap(part, width=100) or [""]]
@@ -116,19 +114,20 @@ def body_of(function: Callable) -> list[str]:
     """The lines of a function below its head and docstring, not indented."""
     source = textwrap.dedent(inspect.getsource(function))
     parsed = ast.parse(source).body[0]
-    above = [node.end_lineno for node in (*parsed.args.args, parsed.returns) if node]
+    assert isinstance(parsed, ast.FunctionDef)
+    above = [node.end_lineno or 1 for node in (*parsed.args.args, parsed.returns) if node]
     if ast.get_docstring(parsed) is not None:
-        above.append(parsed.body[0].end_lineno)
+        above.append(parsed.body[0].end_lineno or 1)
     return textwrap.dedent("\n".join(source.splitlines()[max(above, default=1) :])).splitlines()
 
 
-def shown(name: str) -> str:
+def shown(name: str) -> list[str]:
     """How a solution shows a function that it uses: its definition, or an import where that is no page to read."""
     module, _, name = name.rpartition(".")
     function = getattr(importlib.import_module(f"kd_teach.methods.{module}"), name)
     if module.startswith("_") or not callable(function):
-        return f"from kd_teach.methods.{module} import {name}"
-    return f"def {name}{bare_signature(function)}:\n" + textwrap.indent("\n".join(body_of(function)), "    ")
+        return [f"from kd_teach.methods.{module} import {name}", ""]
+    return [f"def {name}{bare_signature(function)}:", *(f"    {line}" for line in body_of(function)), ""]
 
 
 def cut(argument: Any) -> Any:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.methods.fitnet import fitnet
 
 
 def guess(v_s, weight, bias):
@@ -11,13 +12,8 @@ def guess(v_s, weight, bias):
     return F.relu(mixed + bias[:, None, None])
 
 
-def hint_loss(guess, u_t):
-    squares = (u_t.detach() - guess).pow(2)
-    return 0.5 * squares.sum(dim=(1, 2, 3)).mean()
-
-
 def second_phase(z_s, z_t, y, lam, T):
-    p_t = F.softmax(z_t.detach() / T, dim=1)
+    p_t = F.softmax(z_t / T, dim=1)
     soft = F.cross_entropy(z_s / T, p_t)
     return F.cross_entropy(z_s, y) + lam * soft
 
@@ -84,14 +80,15 @@ LOSS = Exercise(
     name="fitnet.loss",
     prompt="The paper's hint loss: half the squared distance of guess and hint u_t, both (N, C, H, W), summed over an "
     "image's entries, then averaged over the batch: one number. No gradient may reach u_t.",
-    reference=hint_loss,
+    reference=fitnet,
+    called="hint_loss",
     cases=lambda: [
         (noise(1, 6, 4, 3, 3), noise(2, 6, 4, 3, 3)),
         (noise(3, 2, 3, 5, 4), noise(4, 2, 3, 5, 4)),
     ],
     detached=("u_t",),
     mistakes={
-        "The factor ½ is missing.": lambda g, u: 2 * hint_loss(g, u),
+        "The factor ½ is missing.": lambda g, u: 2 * fitnet(g, u.detach()),
         "This is RepDistiller's mean of squares over all entries; the paper sums over an image and halves.": (
             lambda g, u: F.mse_loss(g, u.detach())
         ),
@@ -99,7 +96,7 @@ LOSS = Exercise(
             lambda g, u: 0.5 * F.mse_loss(g, u.detach())
         ),
         "You sum over the batch too: the loss would grow with N. Divide by the number of images.": (
-            lambda g, u: hint_loss(g, u) * len(g)
+            lambda g, u: fitnet(g, u.detach()) * len(g)
         ),
         "Two at once: you sum over the batch too, and the factor ½ is missing.": (
             lambda g, u: F.mse_loss(g, u.detach(), reduction="sum")
@@ -111,10 +108,10 @@ LOSS = Exercise(
             lambda g, u: 0.5 * (u.detach() - g).abs().flatten(1).sum(1).mean()
         ),
         "You rectify the hint: it is compared as it is. The ReLU belongs to the guess alone.": (
-            lambda g, u: hint_loss(g, u.relu())
+            lambda g, u: fitnet(g, u.detach().relu())
         ),
         "The guess is detached: neither regressor nor student would learn. Detach the hint alone.": (
-            lambda g, u: hint_loss(g.detach(), u)
+            lambda g, u: fitnet(g.detach(), u.detach())
         ),
     },
     hints=[

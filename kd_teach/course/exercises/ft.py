@@ -148,7 +148,7 @@ LOSS = Exercise(
     "differences of two factors, each sample's scaled to length 1 as one vector.\n"
     "F_s, F_t: factors (N, C, H, W) of student and teacher. No gradient may reach F_t.",
     reference=ft_loss,
-    uses=("ft.unit_factor",),
+    uses=("_tensors.unit", "ft.unit_factor"),
     cases=two_pairs,
     detached=("F_t",),
     mistakes={
@@ -209,7 +209,7 @@ COLLAPSED = Exercise(
     "energy, each sample's scaled to length 1. Energy: at each pixel, the mean of squares over the channels.\n"
     "F_s, F_t: factors (N, C, H, W) of student and teacher. No gradient may reach F_t.",
     reference=collapsed,
-    uses=("ft.ft",),
+    uses=("_tensors.unit", "ft.unit_factor", "ft.ft"),
     cases=two_pairs,
     detached=("F_t",),
     mistakes={

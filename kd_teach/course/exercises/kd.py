@@ -6,23 +6,11 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def soften(z, T):
-    return F.softmax(z / T, dim=1)
-
-
-def kd_loss(z_s, z_t, T):
-    log_p_s = F.log_softmax(z_s / T, dim=1)
-    p_t = F.softmax(z_t.detach() / T, dim=1)
-    return T**2 * F.kl_div(log_p_s, p_t, reduction="batchmean")
+from kd_teach.methods.kd import kd, soften
 
 
 def kd_total(z_s, z_t, y, T, alpha, gamma):
-    log_p_s = F.log_softmax(z_s / T, dim=1)
-    p_t = F.softmax(z_t.detach() / T, dim=1)
-    soft = T**2 * F.kl_div(log_p_s, p_t, reduction="batchmean")
-    return gamma * F.cross_entropy(z_s, y) + alpha * soft
+    return gamma * F.cross_entropy(z_s, y) + alpha * kd(z_s, z_t, T)
 
 
 def logits(seed, n, k=10, size=3.0):
@@ -69,19 +57,20 @@ LOSS = Exercise(
     name="kd.loss",
     prompt="T^2 times the mean over the batch of KL(teacher || student) at temperature T: one number.\n"
     "z_s, z_t: logits (N, K) of student and teacher. No gradient may reach z_t.",
-    reference=kd_loss,
+    reference=kd,
+    called="kd_loss",
     cases=lambda: [(logits(1, 8), logits(2, 8), 4.0), (logits(3, 5, k=4), logits(4, 5, k=4), 2.0)],
     detached=("z_t",),
     mistakes={
-        "T² is missing: without it the gradient fades as T grows.": lambda s, t, T: kd_loss(s, t, T) / T**2,
+        "T² is missing: without it the gradient fades as T grows.": lambda s, t, T: kd(s, t.detach(), T) / T**2,
         'reduction="mean" divides by the number of classes too; the equation divides by N only: use "batchmean".': (
-            lambda s, t, T: kd_loss(s, t, T) / s.shape[1]
+            lambda s, t, T: kd(s, t.detach(), T) / s.shape[1]
         ),
         'Two at once: reduction="mean" divides by the number of classes too, and T² is missing.': (
-            lambda s, t, T: kd_loss(s, t, T) / s.shape[1] / T**2
+            lambda s, t, T: kd(s, t.detach(), T) / s.shape[1] / T**2
         ),
         'reduction="sum" does not divide by the batch: the loss grows with N. Use "batchmean".': (
-            lambda s, t, T: kd_loss(s, t, T) * len(s)
+            lambda s, t, T: kd(s, t.detach(), T) * len(s)
         ),
         "Student and teacher have changed places: kl_div(input, target) takes the student's log-probabilities first.": (
             lambda s, t, T: divergence(F.log_softmax(t.detach() / T, 1), F.softmax(s / T, 1), T)
@@ -99,7 +88,7 @@ LOSS = Exercise(
             lambda s, t, T: divergence(F.log_softmax(s / T, 0), F.softmax(t.detach() / T, 0), T)
         ),
         "This multiplies by T once; the gradient of the softened softmax holds 1/T twice, so it takes T².": (
-            lambda s, t, T: kd_loss(s, t, T) / T
+            lambda s, t, T: kd(s, t.detach(), T) / T
         ),
         "This is the cross-entropy with soft targets: its gradient is right, its value too large by the teacher's "
         "entropy. Subtract that, or use kl_div.": (
@@ -131,6 +120,7 @@ TOTAL = Exercise(
     prompt="gamma times the cross-entropy with the labels y (N), plus alpha times the KD loss at temperature T.\n"
     "The labels' term sees the student's logits at T = 1. No gradient may reach z_t.",
     reference=kd_total,
+    uses=("kd.kd",),
     cases=lambda: [
         (logits(1, 6), logits(2, 6), torch.tensor([0, 3, 9, 1, 1, 5]), 4.0, 0.9, 0.1),
         (logits(5, 3, k=4), logits(6, 3, k=4), torch.tensor([2, 0, 3]), 2.0, 0.3, 1.0),
@@ -144,7 +134,7 @@ TOTAL = Exercise(
             lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha, 1 - alpha)
         ),
         "The labels' term was softened too: it wants the student's logits at T = 1.": (
-            lambda s, t, y, T, alpha, gamma: gamma * F.cross_entropy(s / T, y) + alpha * kd_loss(s, t, T)
+            lambda s, t, y, T, alpha, gamma: gamma * F.cross_entropy(s / T, y) + alpha * kd(s, t.detach(), T)
         ),
         "T² is missing: without it alpha would have to change with T.": (
             lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha / T**2, gamma)

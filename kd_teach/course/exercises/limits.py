@@ -22,23 +22,24 @@ def within(seconds: float, work: Callable[[], Answer]) -> Answer:
     A thread, not a signal: it works on every system and inside a notebook. Python code is stopped at its next step; a
     call that hangs inside C (a very long sleep) is left behind and ends by itself.
     """
-    outcome: dict[str, object] = {}
+    answers: list[Answer] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            outcome["answer"] = work()
+            answers.append(work())
         except _Stop:
             pass
         except BaseException as error:  # handed on to the caller, below
-            outcome["error"] = error
+            errors.append(error)
 
     thread = threading.Thread(target=run, daemon=True, name="kd_teach exercise")
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stop))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_Stop))
         thread.join(1.0)
         raise TooSlow
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["answer"]
+    if errors:
+        raise errors[0]
+    return answers[0]

@@ -108,7 +108,7 @@ LOSS = Exercise(
     "f_s, f_t: maps (N, C, H, W) of student and teacher, only N is the same. No gradient may reach f_t.",
     reference=sp,
     called="sp_loss",
-    uses=("sp.similarity",),
+    uses=("_tensors.unit", "sp.similarity"),
     cases=lambda: [
         (maps(3, 5, 3, 2, 2), maps(4, 5, 3, 2, 2)),
         (maps(5, 4, 2, 3, 3), maps(6, 4, 6, 1, 2)),

@@ -6,16 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-
-
-def variance(alpha, floor):
-    return F.softplus(alpha) + floor
-
-
-def vid_loss(mu, f_t, variance):
-    residual = f_t.detach() - mu
-    variance = variance[:, None, None]
-    return 0.5 * (variance.log() + residual.pow(2) / variance).mean()
+from kd_teach.methods.vid import variance, vid
 
 
 def best_variance(mu, f_t):
@@ -91,7 +82,8 @@ LOSS = Exercise(
     "channels and places: one number, without the constant 1/2 log(2 pi).\n"
     "mu: (N, C, H, W) what the regressor predicts; f_t: (N, C, H, W) the teacher's map; variance: (C) sigma^2 of "
     "each channel. No gradient may reach f_t.",
-    reference=vid_loss,
+    reference=vid,
+    called="vid_loss",
     cases=lambda: [maps(1, 4), maps(11, 3)],
     detached=("f_t",),
     mistakes={

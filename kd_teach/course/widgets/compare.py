@@ -25,7 +25,7 @@ def compare_widget(pulls: Mapping[str, Pull] | None = None) -> Explorer:
     """What would the gradient do: pick a method and a weight, compare with cross-entropy layer by layer.
 
     Args:
-        pulls: method's name -> its gradients, as `inspection.compare_gradients(student, teacher, data, batch)` gives
+        pulls: method's name -> its gradients, as `gradients.compare_gradients(student, teacher, data, batch)` gives
             them for all methods that a pair allows. None takes the shipped shapes10 teacher, an untrained resnet8 and
             16 images; that takes some seconds, once.
 

@@ -78,7 +78,7 @@ def move_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, fi
     margin = round(margin, 9)
     left, right = figure.axes[:2]
     for ax in (left, right):
-        line = next(line for line in ax.lines if line.get_label().startswith("margin"))
+        line = next(line for line in ax.lines if str(line.get_label()).startswith("margin"))
         line.set_xdata([margin, margin])
         name = next(text for text in ax.get_legend().get_texts() if text.get_text().startswith("margin"))
         name.set_text(f"margin {margin:.2f}")

@@ -30,7 +30,7 @@ def pkt_widget(
         classes: names by class number.
 
     Raises:
-        ValueError: embeddings without images or without the student's, or what `PKTLoss` and `plots.neighbour_card`
+        ValueError: embeddings without images or without the student's, or what `PKTLoss` and `plots.neighbour_report`
             refuse.
     """
     if e_t is None:
@@ -61,5 +61,5 @@ def fill(p_t: Tensor, p_s: Tensor, costs: Tensor, images: Tensor, labels, classe
     """Draw this query's bars and its picture into the two panels."""
     bars, picture = map(emptied, figure.axes)
     rows = {"teacher": p_t[query], "distilled student": p_s[query]}
-    plots.neighbour_card(rows, query, images, labels=labels, classes=classes, nearest=6, axes=(bars, picture))
+    plots.neighbour_report(rows, query, images, labels=labels, classes=classes, nearest=6, axes=(bars, picture))
     bars.set_title(f"KL of this row: {costs[query]:.1e}, mean of all rows: {costs.mean():.1e}")

@@ -33,8 +33,8 @@ class Points(anywidget.AnyWidget, ipywidgets.ValueWidget):
 
     _esm = Path(__file__).with_name("points.js")
     _css = Path(__file__).with_name("points.css")
-    value = traitlets.List().tag(sync=True)
-    fixed = traitlets.List().tag(sync=True)
+    value: traitlets.List = traitlets.List().tag(sync=True)
+    fixed: traitlets.List = traitlets.List().tag(sync=True)
     limit = traitlets.Float(2.0).tag(sync=True)
     description = traitlets.Unicode("points: drag them").tag(sync=True)
 

@@ -16,10 +16,10 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from torch import Tensor
 
 from kd_teach.course.widgets.explorer import Explorer
-from kd_teach.methods.vid import FLOORS, INITIAL_VARIANCE
+from kd_teach.methods.vid import INITIAL_VARIANCE, VARIANTS
 from kd_teach.plots import style
 
-FLOOR = FLOORS["paper"]  # smallest sigma^2 that the loss allows
+FLOOR = VARIANTS["paper"]["floor"]  # smallest sigma^2 that the loss allows
 SIGMAS = np.geomspace(FLOOR**0.5, 10**1.5, 161)
 SAMPLES = 20_000  # residuals of a channel that the histogram is made of
 

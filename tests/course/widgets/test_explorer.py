@@ -228,7 +228,8 @@ def test_a_changed_picture_is_the_one_drawn_anew(name):
             shown.controls[control].value = value
             changed, shown.update, update = shown.image.value, None, shown.update
             shown.redraw()
-            assert shown.image.value == changed
+            old, new = (opened(bytes(picture)).astype(int) for picture in (changed, shown.image.value))
+            assert np.abs(new - old).max() <= 2  # of 255: some versions of matplotlib round colours by the way
             shown.update = update
             assert shown.message.value == ""
 

@@ -8,25 +8,25 @@ from kd_teach.study.analysis import compare, in_block
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Finding:
     """What a study says of one method; `str()` of it is the text."""
 
     method: str
     baseline: str
-    says: str  # BEATS, LOSES, CANNOT TELL, TOO FEW SEEDS or NO RUNS
+    verdict: str  # BEATS, LOSES, CANNOT TELL, TOO FEW SEEDS or NO RUNS
     missing: str = ""  # NO RUNS: of which of the two
     numbers: pd.Series | None = None  # the row of `compare`; None without runs
     family: int = 0  # comparisons that were corrected together
     setting: str = ""  # networks, data and budget
 
     def __str__(self) -> str:
-        if self.says == "NO RUNS":
-            return f"No stored runs of {self.missing} yet."
         r = self.numbers
+        if r is None:
+            return f"No stored runs of {self.missing} yet."
         left_out = f" (without a partner and left out: seed {r['unpaired']})" if r["unpaired"] else ""
-        if self.says == "TOO FEW SEEDS":
+        if self.verdict == "TOO FEW SEEDS":
             return f"{self.method} against {self.baseline}: {r['n']} paired seed(s){left_out}, no interval, no verdict."
-        against = {"BEATS": "BEATS", "LOSES": "LOSES to"}.get(self.says, "against")
+        against = {"BEATS": "BEATS", "LOSES": "LOSES to"}.get(self.verdict, "against")
         claim = f"{self.method} {against} {self.baseline}" + (": CANNOT TELL" if against == "against" else "")
         return (
             f"{claim}: {r['difference']:+.2f} points, 95 % interval {r['low']:+.2f} to {r['high']:+.2f}; "
@@ -35,7 +35,7 @@ class Verdict:
         )
 
 
-def verdict(table: pd.DataFrame, method: str, baseline: str = "alone", *, block: str | None = None) -> Verdict:
+def finding(table: pd.DataFrame, method: str, baseline: str = "alone", *, block: str | None = None) -> Finding:
     """What a study's table says of one method, and that it says nothing where it has no two paired seeds of it.
 
     Args:
@@ -51,11 +51,11 @@ def verdict(table: pd.DataFrame, method: str, baseline: str = "alone", *, block:
     if method in labels:
         labels = [method]
     if not labels:
-        return Verdict(method, baseline, "NO RUNS", missing=method)
+        return Finding(method, baseline, "NO RUNS", missing=method)
     if len(labels) > 1:
         raise ValueError(f"{method!r} has several configurations here; name one: {', '.join(labels)}.")
     if baseline not in {*table["method"], *rows["label"]}:
-        return Verdict(labels[0], baseline, "NO RUNS", missing=baseline)
+        return Finding(labels[0], baseline, "NO RUNS", missing=baseline)
     comparison = compare(table, baseline, block=block)
     if labels[0] not in comparison.index:
         raise ValueError(f"{labels[0]!r} would be compared with itself; choose another baseline than {baseline!r}.")
@@ -65,4 +65,4 @@ def verdict(table: pd.DataFrame, method: str, baseline: str = "alone", *, block:
     images = "all" if pd.isna(first["samples"]) else f"{first['samples']:,.0f}"
     setting = f"{first['student']}{under}, {first['data']}, {images} images, {first['epochs']} epochs."
     family = int((comparison["n"] >= 2).sum())
-    return Verdict(labels[0], baseline, numbers["verdict"], "", numbers, family, setting)
+    return Finding(labels[0], baseline, numbers["verdict"], "", numbers, family, setting)
