@@ -35,6 +35,10 @@ class Training:
     data: Annotated[str, typer.Option(help="shapes10, cifar10, cifar100, or a folder with train/ and test/.")] = (
         "shapes10"
     )
+    size: Annotated[
+        int | None, typer.Option(help="Of a folder's images: shorter side to so many pixels, then the centre.")
+    ] = None
+    normalise: Annotated[str, typer.Option(help="By the statistics of the data, or of imagenet.")] = "data"
     samples: Samples = None
     val: Val = None
     epochs: Annotated[int, typer.Option(help="Passes over the training images, shared out among the phases.")] = 12
@@ -58,7 +62,7 @@ class Training:
         from kd_teach.data import Augment
 
         result = train(
-            data=load_data(self.data, samples=self.samples, val=self.val, seed=self.seed, download=self.download),
+            data=load_data(self.data, **{name: getattr(self, name) for name in LOADING}),
             out=self.out,
             resume=self.resume,
             on_epoch=print_epoch,
@@ -70,6 +74,7 @@ class Training:
             print(f"Test accuracy {result.test_accuracy:.2%} after {seconds}. All in {self.out}.")
 
 
+LOADING = ("samples", "val", "seed", "size", "normalise", "download")  # as they are, to `load_data`
 SETTINGS = ("epochs", "batch_size", "lr", "seed", "device", "precision", "compile")  # as they are, to `Settings`
 
 

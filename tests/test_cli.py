@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from torchvision.io import write_png
+from PIL import Image
 from typer.testing import CliRunner
 
 from kd_teach import get_recipe, list_methods, list_models, list_teachers
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
         for row, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
             where = root / part / f"class{label}"
             where.mkdir(parents=True, exist_ok=True)
-            write_png(image, str(where / f"{row}.png"))
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{row}.png")
     return root
 
 
@@ -61,12 +61,14 @@ def test_ctrl_c_saves_and_resume_goes_on(folder, tmp_path):
     command = [sys.executable, "-u", "-m", "kd_teach.cli", "train", "--data", folder, "--out", out, "--epochs", "500"]
     command = [str(part) for part in (*command, "--batch-size", "8", "--device", "cpu", "--val", "3")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("stripes")  # what the data is
     assert process.stdout.readline().startswith("alone 1:")
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=60)
     assert process.returncode == 0 and "--resume goes on from there" in printed and "Traceback" not in errors
     assert (out / "checkpoint.pt").exists() and (out / "history.csv").exists()
     again = subprocess.Popen([*command, "--resume"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert again.stdout.readline().startswith("stripes")
     assert again.stdout.readline().startswith("alone 1:")  # read from the checkpoint, not trained again
     again.send_signal(signal.SIGINT)
     assert "Stopped" in again.communicate(timeout=60)[0]

@@ -27,6 +27,11 @@ def cache_dir() -> Path:
         return Path(tempfile.gettempdir()) / "kd_teach"
 
 
+def user_path(path: str | Path) -> Path:
+    """The path, a leading ~ replaced by the home folder; as it is where nobody knows a home (Path.expanduser fails)."""
+    return Path(os.path.expanduser(path))
+
+
 def write_whole(path: Path, content: str | bytes | memoryview | Callable[[BinaryIO], object]) -> None:
     """Write a file, and the folders above it, so that no reader, no kill and no power cut ever sees half of it.
 

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 import kd_teach.plots as plots
+from kd_teach._support.files import user_path
 from kd_teach.data import load_data
 from kd_teach.measures.logits import accuracy
 from kd_teach.training.evaluation import predict
@@ -37,7 +38,8 @@ def demo(
         parameters, seconds of training per student.
     """
     if out:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)  # now, not after a minute of training
+        out = user_path(out)
+        out.parent.mkdir(parents=True, exist_ok=True)  # now, not after a minute of training
     teacher = load_teacher(TEACHER)
     alone, distilled = [], []
     for seed in seeds:

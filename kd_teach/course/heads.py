@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kd_teach._support.files import user_path
 from kd_teach._support.shipped import notebooks_folder
 
 
@@ -38,7 +39,7 @@ def read_head(path: str | Path) -> Head:
     Raises:
         ValueError: the first cell lacks the title or the minutes.
     """
-    path = Path(path)
+    path = user_path(path)
     text = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
 
     def field(pattern: str, default: str | None = None) -> str:
@@ -63,7 +64,7 @@ def course(folder: str | Path | None = None) -> list[Head]:
     Raises:
         FileNotFoundError: there are none.
     """
-    folder = Path(folder) if folder else notebooks_folder()
+    folder = user_path(folder) if folder else notebooks_folder()
     paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise FileNotFoundError(

@@ -3,7 +3,8 @@
     KD_TEACH_BUDGET=smoke     a handful of images of shapes10: does every cell run? (the tests' choice)
     KD_TEACH_BUDGET=lesson    10,000 images, 6 epochs: minutes per student on a laptop (the default)
     KD_TEACH_BUDGET=full      the whole data set and the papers' 240 epochs: for a GPU
-    KD_TEACH_DATASET          "cifar10" or "shapes10"; left out, CIFAR-10 where it lies on this machine, else shapes10
+    KD_TEACH_DATASET          "cifar10" or "shapes10"; left out, CIFAR-10 where it lies on this machine or where
+                              KD_TEACH_DATA says that it does, else shapes10
 
 Runs are kept in the cache folder under a hash of their whole configuration and of the code that makes them, so that a
 baseline trained in one notebook is there at once in the next, and an edited loss is trained anew. `kd-teach runs` lists
@@ -18,6 +19,7 @@ from torch import nn
 from kd_teach._support.errors import unknown
 from kd_teach._support.files import cache_dir
 from kd_teach.data import Data, load_data
+from kd_teach.data.cifar import find_cifar
 from kd_teach.training.budgets import BUDGETS, lesson_weight
 from kd_teach.training.experiment import distill, train_alone
 from kd_teach.training.run_folder import Result
@@ -82,14 +84,10 @@ def lesson(
     if budget not in BUDGETS:
         raise unknown("budget", budget, BUDGETS)
     size = BUDGETS[budget]
-    dataset = dataset or os.environ.get("KD_TEACH_DATASET") or ("shapes10" if budget == "smoke" else None)
-    how = {"samples": size.samples, "val": size.val}
-    if dataset:
-        data = load_data(dataset, **how)
-    else:
-        try:
-            data = load_data("cifar10", **how)
-        except FileNotFoundError:
-            data = load_data("shapes10", **how)
+    dataset = dataset or os.environ.get("KD_TEACH_DATASET")
+    if not dataset:
+        asked = os.environ.get("KD_TEACH_DATA") or find_cifar("cifar10")  # where it was asked for, it must be found
+        dataset = "cifar10" if asked and budget != "smoke" else "shapes10"
+    data = load_data(dataset, samples=size.samples, val=size.val)
     teacher_name = f"{data.name}/{teacher}"
     return Lesson(budget, data, load_teacher(teacher_name), teacher_name, student, size.epochs)

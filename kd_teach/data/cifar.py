@@ -9,13 +9,15 @@ torchvision is imported where it is used: it brings torch.compile along, which t
 """
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from kd_teach._support.errors import DamagedFileError
-from kd_teach.data.folder import read_folder
+from kd_teach._support.files import user_path
+from kd_teach.data.folder import did_you_mean, read_folder
 from kd_teach.data.types import Parts, Split
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ CIFAR = {
 def data_roots(root: str | Path | None = None) -> list[Path]:
     """Where data sets are looked for: `root`, else `KD_TEACH_DATA`, else `data/` here and in the checkout."""
     if chosen := root or os.environ.get("KD_TEACH_DATA"):
-        return [Path(chosen).expanduser()]
+        return [user_path(chosen)]
     tops = [Path.cwd()]
     checkout = Path(__file__).resolve().parents[2]  # unless the package was installed away from it
     if (checkout / "pyproject.toml").exists() and checkout not in tops:
@@ -51,23 +53,36 @@ def read_cifar(name: str, *, root: str | Path | None = None, download: bool = Fa
     Raises FileNotFoundError when the data is not there, RuntimeError when it is incomplete or damaged, and
     ConnectionError when a download fails: each says what to do.
     """
+    dataset, folder = _dataset(name), find_cifar(name, root)
+    if folder is None:
+        roots = data_roots(root)
+        if not download:
+            raise FileNotFoundError(
+                f"{name} is not in {' nor in '.join(map(str, roots))} "
+                f"(looked for {dataset.base_folder}{os.sep} and {name}{os.sep}). Three ways out: download=True "
+                "(--download) fetches it; KD_TEACH_DATA names the folder that has it; shapes10 needs no download."
+                + did_you_mean(roots[0], partial(_holds, name))
+            )
+        folder = roots[-1]  # in the checkout, where there is one
+    if (folder / name).is_dir() and not (folder / dataset.base_folder).exists():
+        return read_folder(folder / name)
+    return _read_torchvision(dataset, folder, download)
+
+
+def find_cifar(name: str, root: str | Path | None = None) -> Path | None:
+    """The first of `data_roots` that has "cifar10" or "cifar100" in either layout or as an archive, or None."""
+    return next(filter(partial(_holds, name), data_roots(root)), None)
+
+
+def _holds(name: str, folder: Path) -> bool:
+    dataset = _dataset(name)
+    return any(os.path.exists(folder / part) for part in (dataset.base_folder, name, dataset.filename))
+
+
+def _dataset(name: str) -> "type[datasets.CIFAR10]":
     from torchvision import datasets
 
-    dataset, roots = getattr(datasets, CIFAR[name].dataset), data_roots(root)
-    for folder in roots:
-        if (folder / dataset.base_folder).exists():
-            return _read_torchvision(dataset, folder, download)
-        if (folder / name).is_dir():
-            return read_folder(folder / name)
-        if (folder / dataset.filename).exists():
-            return _read_torchvision(dataset, folder, download)
-    if not download:
-        raise FileNotFoundError(
-            f"{name} is not in {' nor in '.join(map(str, roots))} "
-            f"(looked for {dataset.base_folder}{os.sep} and {name}{os.sep}). Three ways out: download=True "
-            "(--download) fetches it; KD_TEACH_DATA names the folder that has it; shapes10 needs no download."
-        )
-    return _read_torchvision(dataset, roots[-1], download)  # into the checkout, where there is one
+    return getattr(datasets, CIFAR[name].dataset)
 
 
 def _read_torchvision(dataset: "type[datasets.CIFAR10]", root: Path, download: bool) -> Parts:

@@ -8,15 +8,18 @@ import torch
 from torch import Tensor
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach._support.numbers import whole
 from kd_teach.data.cache import cached
 from kd_teach.data.cifar import CIFAR, read_cifar
-from kd_teach.data.folder import read_folder
+from kd_teach.data.folder import did_you_mean, is_data_folder, read_folder
 from kd_teach.data.seeds import generator
 from kd_teach.data.shapes10 import CLASSES, draw_shapes10
 from kd_teach.data.subsets import stratified_rows
 from kd_teach.data.types import Data, Parts, Split
 
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # (mean, std) that pretrained networks were made with
+LARGEST_SIZE = 2048
 SHAPES10_POOL = {"train": 12_000, "test": 2_000}  # images drawn once, for every seed of load_data
 
 
@@ -31,6 +34,8 @@ def load_data(
     samples: int | None = None,
     val: int | None = None,
     seed: int = 0,
+    size: int | None = None,
+    normalise: str = "data",
     root: str | Path | None = None,
     download: bool = False,
 ) -> Data:
@@ -38,33 +43,62 @@ def load_data(
 
     Args:
         name: "shapes10" (drawn here, no download), "cifar10", "cifar100", or the path of a folder with
-            `train/<class>/*.jpg|png` and `test/<class>/...`.
+            `train/<class>/` and `test/<class>/` full of images (`folder.py` says which).
         samples: how many images to train on, stratified over the classes; None takes all that `val` leaves.
         val: how many training images to set aside first, stratified; None means 2,000, or a sixth of a
             smaller set. They depend on `seed` but not on `samples`, and the test set is never touched.
         seed: decides which images are chosen; any integer.
+        size: of a folder's images: the shorter side becomes so many pixels, then the centre is cut out, so that
+            all are square; None takes them as they are, if they have one size.
+        normalise: by the mean and the standard deviation of the "data" itself (CIFAR's are the published ones), or
+            "imagenet", for networks that were pretrained with those.
         root: where CIFAR is; None means `KD_TEACH_DATA`, or `data/` here or in the checkout.
         download: fetch CIFAR through torchvision when it is not there, and repair a broken download.
 
     Raises:
-        ValueError: an unknown name, unusable images, or impossible numbers of them.
+        ValueError: an unknown name, unusable images, or impossible numbers of them or of pixels.
         FileNotFoundError, RuntimeError, ConnectionError: data that is missing, damaged or out of reach.
     """
     seed = whole("seed", seed)
+    if normalise not in ("data", "imagenet"):
+        raise unknown("way to normalise", normalise, ("data", "imagenet"))
+    if name in list_data() and size is not None:
+        raise ValueError(f"size={size} goes with a folder of your own images; those of {name} are 32x32. Leave it out.")
     if name == "shapes10":
         train, test, classes = read_shapes10()
-        mean, std = statistics(train.images)
+        own = statistics(train.images)
     elif name in CIFAR:
-        train, test, classes = read_cifar(name, root=root, download=download)
-        mean, std = CIFAR[name].mean, CIFAR[name].std
-    elif Path(name).is_dir():
-        train, test, classes = read_folder(Path(name))
-        mean, std = statistics(train.images)
+        train, test, classes = read_cifar(str(name), root=root, download=download)
+        own = CIFAR[str(name)].mean, CIFAR[str(name)].std
     else:
-        problem = unknown("data set", str(name), list_data())
-        raise ValueError(f"{problem} Or give the path of a folder with train{os.sep} and test{os.sep}.")
+        train, test, classes = _read_own(name, size)
+        own = statistics(train.images)
+    mean, std = IMAGENET if normalise == "imagenet" else own
+    resized = f"shorter side to {size}, then the centre" if size else "no"
+    if name not in list_data():
+        height, width = train.images.shape[2:]
+        numbers = [" ".join(f"{number:.3f}" for number in three) for three in (mean, std)]
+        print(
+            f"{Path(name).name}: {len(train)} training and {len(test)} test images of {height}x{width} "
+            f"(resized: {resized}), normalised by {normalise}: mean {numbers[0]}, std {numbers[1]}."
+        )
     train, held_out = _cut(train, samples=samples, val=val, seed=seed, classes=len(classes))
-    return Data(str(name), train, held_out, test, classes, mean, std)
+    return Data(str(name), train, held_out, test, classes, mean, std, resized)
+
+
+def _read_own(name: str | Path, size: int | None) -> Parts:
+    """`read_folder` of a path that may begin with ~, or an error that says what stands there instead."""
+    size = None if size is None else whole("size", size, 1, LARGEST_SIZE)
+    folder = user_path(name)
+    if folder.is_dir():
+        return read_folder(folder, size)
+    hint = did_you_mean(folder, is_data_folder)
+    if folder.exists():
+        raise NotADirectoryError(f"{folder} is a file; expected a folder with train{os.sep} and test{os.sep}.{hint}")
+    if isinstance(name, Path) or os.sep in name:
+        raise FileNotFoundError(f"There is no folder {folder}; expected one with train{os.sep} and test{os.sep}.{hint}")
+    problem = unknown("data set", name, list_data())
+    raise ValueError(f"{problem} Or give the path of a folder with train{os.sep} and test{os.sep}.{hint}")
 
 
 def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

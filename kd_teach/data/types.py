@@ -73,6 +73,7 @@ class Data:
     classes: tuple[str, ...]
     mean: tuple[float, ...]  # per channel, of pixels in 0..1
     std: tuple[float, ...]
+    resized: str = "no"  # or how the images were brought to one size
 
     def __post_init__(self):
         for name in ("train", "test"):

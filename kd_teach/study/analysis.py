@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach.study.cells import CONFIGURATION, CONTROLS
 from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, paired_p, t_interval
 
@@ -41,7 +42,7 @@ def read_study(path: str | Path) -> pd.DataFrame:
         FileNotFoundError: there is no such table.
         ValueError: a column is missing, an accuracy is no share, or a run stands there twice.
     """
-    if not Path(path).is_file():
+    if not (path := user_path(path)).is_file():
         raise FileNotFoundError(f"{path} is not there: no study is stored under this name. `kd-teach study` makes one.")
     table = pd.read_csv(path)
     if missing := [column for column in NEEDED if column not in table]:

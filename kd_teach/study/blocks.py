@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from pathlib import Path
 
 import torch
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach._support.numbers import listed, number, seed_of, shown, whole
 from kd_teach.data import Augment, Split, list_data, noise
 from kd_teach.methods import get_recipe, list_methods
@@ -189,7 +189,7 @@ def settings_of(block: Mapping) -> dict:
 def check_data(name: str) -> None:
     if not isinstance(name, str):
         raise ValueError(f"data is {shown(name)}; expected a name or a path.")
-    if name not in list_data() and not Path(name).is_dir():
+    if name not in list_data() and not user_path(name).is_dir():
         raise ValueError(f"{unknown('data set', name, list_data())} Or give the path of a folder.")
 
 

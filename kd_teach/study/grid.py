@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach._support.numbers import shown
 from kd_teach._support.shipped import shipped
 from kd_teach.study.blocks import BLOCK, DEFAULTS, TABLES, cells_of, check_names, filled_list
@@ -62,7 +63,7 @@ def load_study(name: str | Path, flags: Mapping | None = None) -> Study:
             f"Copy it from {shipped('studies')}, change it, and give its path; or leave the grid out."
         )
     ours = shipped("studies") / f"{name}.toml"
-    path = ours if ours.is_file() else Path(name)
+    path = ours if ours.is_file() else user_path(name)
     if not path.is_file():
         raise ValueError(f"{unknown('study', str(name), list_studies())} Or give the path of a TOML file.")
     try:

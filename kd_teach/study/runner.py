@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from kd_teach._support.files import cache_dir, write_whole
+from kd_teach._support.files import cache_dir, user_path, write_whole
 from kd_teach._support.numbers import whole
 from kd_teach._support.progress import bar
 from kd_teach.study.cluster import on_cluster
@@ -80,11 +80,11 @@ def run_study(
         ValueError: no place for the table, workers below 1, or a cluster that cannot be used.
         KeyboardInterrupt: Ctrl-C; the state is kept.
     """
-    out = Path(out or study.out or "")
+    out = user_path(out or study.out or "")
     if out.suffix != ".csv":
         raise ValueError(f"The table is to be written to {str(out)!r}; expected a file name ending in .csv (--out).")
     check_processes(workers, threads, retries)
-    runs = Path(runs or cache_dir() / "runs").absolute()
+    runs = user_path(runs or cache_dir() / "runs").absolute()
     threads = threads or (None if workers == 1 and not address else 1)
     table = Table(out, CURVES if study.select else MEASUREMENTS)
     standing = [] if renew else [cell for cell in study.cells if table.keep(cell)]

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kd_teach._support.files import sha256
+from kd_teach._support.files import sha256, user_path
 from kd_teach._support.numbers import whole
 from kd_teach._support.progress import say
 from kd_teach.data import Data, batches_per_epoch, load_data
@@ -135,7 +135,7 @@ def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume
         cache = None
     card = _configure(run, what, {"code": code.digest, "state": state.digest}, data, settings)
     _check(run, data, settings)
-    folder = Path(cache) / card["config_hash"] if cache else Path(out) if out else None
+    folder = user_path(cache) / card["config_hash"] if cache else user_path(out) if out else None
     place = Place(folder, forgiving=bool(cache))
     with place.claimed(card, run.student, resume=resume or bool(cache)) as found:
         if found:
@@ -179,6 +179,7 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
         "data": data.name,
         "samples": len(data.train),
         "data_fingerprint": data.fingerprint(),
+        "images": {"size": list(data.image_size), "resized": data.resized},
         "normalisation": {"mean": list(data.mean), "std": list(data.std)},
         "settings": asdict(settings) | here,
         "threads": torch.get_num_threads() if here["device"] == "cpu" else None,  # sums are split among them

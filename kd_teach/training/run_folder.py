@@ -29,7 +29,7 @@ from safetensors.torch import load, save
 from torch import nn
 
 import kd_teach.plots as plots
-from kd_teach._support.files import damaged, locked, read_json, sha256, sweep, write_whole
+from kd_teach._support.files import damaged, locked, read_json, sha256, sweep, user_path, write_whole
 from kd_teach._support.numbers import number, shown, whole
 from kd_teach.models import create_model, list_models
 from kd_teach.training.checkpoint import misfit
@@ -69,7 +69,7 @@ def load_run(folder: str | Path) -> Result:
 
 def finished_folder(folder: str | Path) -> Path:
     """The folder of a finished run; ValueError for any other."""
-    folder = Path(folder)
+    folder = user_path(folder)
     if not ((folder / "card.json").is_file() and (folder / "weights.safetensors").is_file()):
         raise ValueError(
             f"{folder} is not the folder of a finished run: expected weights.safetensors and card.json in it. "

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach._support.shipped import shipped
 from kd_teach.training.run_folder import finished_folder, read_card, read_weights, rebuilt
 
@@ -43,6 +44,6 @@ def load_teacher(name: str | Path) -> nn.Module:
 def _folder(name: str | Path) -> Path:
     if str(name) in list_teachers():
         return shipped("teachers") / name
-    if Path(name).is_dir():
+    if user_path(name).is_dir():
         return finished_folder(name)
     raise unknown("teacher", str(name), list_teachers())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kd_teach._support.files import cache_dir, locked, write_whole
+from kd_teach._support.files import cache_dir, locked, user_path, write_whole
 
 
 @pytest.mark.parametrize("content", ["ä\n", "ä\n".encode(), lambda file: file.write("ä\n".encode())])
@@ -77,3 +77,9 @@ def test_who_waits_says_for_whom(tmp_path, monkeypatch, capsys):
         order.append(waited)
     thread.join()
     assert order == [False, True] and capsys.readouterr().out == "Waiting for the first.\n"
+
+
+def test_a_home_that_nobody_knows_leaves_the_path_as_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/x") == tmp_path / "x" and user_path(tmp_path) == tmp_path
+    assert user_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")

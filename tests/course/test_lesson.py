@@ -44,12 +44,27 @@ def test_the_environment_chooses(monkeypatch):
         kd_teach.lesson()
 
 
-def test_without_cifar_a_lesson_takes_shapes10(monkeypatch, tmp_path):
-    monkeypatch.delenv("KD_TEACH_BUDGET", raising=False)
-    monkeypatch.delenv("KD_TEACH_DATASET", raising=False)
-    monkeypatch.setenv("KD_TEACH_DATA", str(tmp_path))
+@pytest.fixture
+def nothing_chosen(monkeypatch):
+    for variable in ("KD_TEACH_BUDGET", "KD_TEACH_DATASET", "KD_TEACH_DATA"):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_without_cifar_a_lesson_takes_shapes10(monkeypatch, tmp_path, nothing_chosen):
+    monkeypatch.setattr("kd_teach.data.cifar.data_roots", lambda root: [tmp_path])
     lesson = kd_teach.lesson()
     assert lesson.data.name == "shapes10" and len(lesson.data.train) == 10_000
+
+
+def test_a_folder_that_was_asked_for_is_not_replaced_by_shapes10(monkeypatch, tmp_path, nothing_chosen):
+    monkeypatch.setenv("KD_TEACH_DATA", str(tmp_path / "wrong"))
+    with pytest.raises(FileNotFoundError, match=r"wrong \(looked for"):
+        kd_teach.lesson()
+    monkeypatch.setenv("KD_TEACH_DATA", str(tmp_path))
+    (tmp_path / "cifar10" / "train").mkdir(parents=True)  # there, but not whole
+    with pytest.raises(FileNotFoundError, match="has no class folders"):
+        kd_teach.lesson()
+    assert kd_teach.lesson("smoke").data.name == "shapes10"
 
 
 def test_the_demo_compares_a_pair_with_the_teacher(tmp_path):

@@ -125,6 +125,15 @@ def test_missing_data_says_where_it_looked_and_the_ways_out(root, monkeypatch):
         load_data("cifar10")
 
 
+def test_the_folder_that_holds_cifar_is_offered(write_folder, root, monkeypatch):
+    write_folder(root / "cifar10")
+    for wrong in (root / "cifar10", root / "cifar10" / "train", root.parent):
+        monkeypatch.setenv("KD_TEACH_DATA", str(wrong))
+        with pytest.raises(FileNotFoundError, match="shapes10 needs no download") as error:
+            load_data("cifar10")
+        assert str(error.value).endswith(f"Did you mean {root}?")
+
+
 def test_class_folders_will_do_and_keep_the_published_statistics(write_folder, root, monkeypatch):
     write_folder(root / "cifar10", classes=CLASSES)
     monkeypatch.setenv("KD_TEACH_DATA", str(root))

@@ -104,3 +104,41 @@ def test_shapes10_is_drawn_once_and_cut_from_one_pool(monkeypatch):
     other = load_data("shapes10", samples=50, seed=1)
     assert torch.equal(other.test.images, data.test.images)
     assert not torch.equal(other.train.images, data.train.images)
+
+
+def test_a_folder_one_level_up_or_down_is_offered(pictures):
+    for wrong in (pictures / "train", pictures / "train" / "ant", pictures.parent):
+        with pytest.raises(FileNotFoundError, match=r"No folder .*train;") as error:
+            load_data(wrong)
+        assert str(error.value).endswith(f"Did you mean {pictures}?")
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*trian") as error:
+        load_data(f"{pictures}/trian")
+    assert str(error.value).endswith(f"Did you mean {pictures}?")
+    with pytest.raises(NotADirectoryError, match=r"0\.png is a file; expected a folder"):
+        load_data(pictures / "train" / "ant" / "0.png")
+
+
+def test_a_path_may_begin_with_the_home_folder(pictures, monkeypatch):
+    monkeypatch.setenv("HOME", str(pictures.parent))
+    assert load_data("~/pictures").fingerprint() == load_data(pictures).fingerprint()
+
+
+def test_a_folder_is_normalised_by_its_own_statistics_or_by_imagenets_and_says_so(pictures, capsys):
+    own = load_data(pictures)
+    said = capsys.readouterr().out
+    assert "60 training and 15 test images of 8x8" in said and f"by data: mean {own.mean[0]:.3f}" in said
+    pretrained = load_data(pictures, size=6, normalise="imagenet")
+    assert (pretrained.mean, pretrained.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert (own.resized, pretrained.resized) == ("no", "shorter side to 6, then the centre")
+    said = capsys.readouterr().out
+    assert "shorter side to 6" in said and "by imagenet: mean 0.485 0.456 0.406" in said
+    with pytest.raises(ValueError, match=r"'imagnet'. Did you mean 'imagenet'"):
+        load_data(pictures, normalise="imagnet")
+
+
+@pytest.mark.parametrize("size", [0, -1, 5000, "32", 8.0])
+def test_impossible_sizes_are_refused(pictures, size):
+    with pytest.raises(ValueError, match=r"size is .*; expected a whole number from 1 to 2048"):
+        load_data(pictures, size=size)
+    with pytest.raises(ValueError, match=r"goes with a folder of your own images; those of shapes10 are 32x32"):
+        load_data("shapes10", size=32)

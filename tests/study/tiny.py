@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from torchvision.io import write_png
+from PIL import Image
 
 from kd_teach import load_data, train_alone
 from tests.helpers import tiny_split
@@ -18,7 +18,7 @@ def make_world(root: Path) -> dict:
         for row, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
             where = root / "stripes" / part / f"class{label}"
             where.mkdir(parents=True, exist_ok=True)
-            write_png(image, str(where / f"{row:02}.png"))
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(where / f"{row:02}.png")
     torch.manual_seed(0)
     data = load_data(root / "stripes", val=6)
     train_alone("resnet8", data=data, epochs=2, batch_size=6, seed=9, device="cpu", out=root / "teacher")

@@ -40,6 +40,23 @@ def teacher():
 TEACHER = teacher()
 
 
+def test_the_card_says_how_images_were_made_and_no_run_is_taken_for_one_of_other_statistics():
+    data = replace(DATA, resized="shorter side to 8, then the centre")
+    card = train_alone(**BUDGET | {"data": data, "epochs": 1}).card
+    assert card["images"] == {"size": list(DATA.image_size), "resized": data.resized}
+    other = train_alone(**BUDGET | {"data": replace(data, mean=(0.485, 0.456, 0.406)), "epochs": 1}).card
+    assert other["data_fingerprint"] == card["data_fingerprint"] and other["config_hash"] != card["config_hash"]
+
+
+def test_a_leading_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    train_alone("resnet14", out="~/run", **BUDGET)
+    assert load_run("~/run").complete and not (tmp_path / "~").exists()
+    assert distill("kd", teacher="~/run", cache="~/cache", **BUDGET).card["teacher_weights"]
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 def test_a_run_folder_holds_all(tmp_path):
     result = distill("fitnet", teacher=teacher(), out=tmp_path / "run", options={"variant": "repdistiller"}, **BUDGET)
     files = {path.name for path in (tmp_path / "run").iterdir()}

@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from kd_teach._support.files import read_json, sha256, write_whole
+from kd_teach._support.files import read_json, sha256, user_path, write_whole
 from kd_teach._support.progress import bar
 from kd_teach._support.shipped import CHECKOUT, notebooks_folder
 
@@ -49,10 +49,10 @@ def pack(
         FileNotFoundError: no checkout (the wheel and the notebooks come from it), or no such data.
         OSError: pip failed, with its last lines; or a file is not what was copied.
     """
-    out = Path(out)
+    out = user_path(out)
     if not (CHECKOUT / "pyproject.toml").is_file():
         raise FileNotFoundError(f"{CHECKOUT} is no checkout; clone the repository and run kd-teach pack from there.")
-    if data is not None and not any((Path(data) / part).exists() for part in ("train", "data_batch_1")):
+    if data is not None and not any((user_path(data) / part).exists() for part in ("train", "data_batch_1")):
         raise FileNotFoundError(
             f"There is no data set in {data}; pass a folder with train/ and test/, as data/cifar10 or "
             "data/cifar-10-batches-py."
@@ -67,7 +67,7 @@ def pack(
         run_pip("install", "--dry-run", "--ignore-installed", "--no-index", "--find-links", str(wheels), *wanted)
     copy(notebooks_folder().glob("*.ipynb"), notebooks_folder(), out / "notebooks")
     if data is not None:
-        folder = Path(data).absolute()
+        folder = user_path(data).absolute()
         copy((path for path in folder.rglob("*") if path.is_file()), folder.parent, out / "data")
     (out / "INSTALL.md").write_text(instructions(torch=torch, data=data is not None), encoding="utf-8")
     return write_manifest(out)
@@ -147,7 +147,7 @@ def verify(out: str | Path) -> list[str]:
         FileNotFoundError: the folder was never finished.
         DamagedFileError: its manifest is none.
     """
-    out = Path(out)
+    out = user_path(out)
     if not (out / "manifest.json").is_file():
         raise FileNotFoundError(f"{out} holds no manifest.json, so it was never finished; run kd-teach pack {out}.")
     entries = read_json(out / "manifest.json", {}, f"Run kd-teach pack {out} again.")

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.files import user_path
 from kd_teach._support.numbers import whole
 from kd_teach.course.classroom.notebooks import assignment, exercise_of, for_instructors, for_students
 from kd_teach.course.classroom.readme import CONFIG, readme
@@ -32,7 +33,7 @@ def write_classroom(
         FileNotFoundError: no notebooks.
         ValueError: an unknown topic, or points below 1.
     """
-    out = Path(out)
+    out = user_path(out)
     whole("points", points, 1, 1000)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out} is not empty; choose another folder, for it may hold a class's work.")
