@@ -22,7 +22,7 @@ def test_shows_what_eval_mode_shows_and_leaves_no_trace(training):
 
 def test_the_mode_is_restored_after_an_error():
     network = create_model("resnet8", 3).train()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError):
         look(network, IMAGES[:, :1])
     assert network.training
 
