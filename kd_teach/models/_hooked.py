@@ -22,7 +22,7 @@ class Hooked(Shown):
         self, model: nn.Module, stem: str, stages: Sequence[str], preacts: Sequence[str], embedding, logits
     ) -> None:
         super().__init__()
-        self.model = model
+        self.extractor = model  # under the name that `Tapped` has for it: the weights of one fit the other
         self.names = stem, list(stages), list(preacts), embedding, logits
         self.wanted = list(dict.fromkeys(name for name in (stem, *stages, *preacts, embedding, logits) if name))
         modules = dict(model.named_modules())
@@ -47,10 +47,10 @@ class Hooked(Shown):
         def keep_input(module: nn.Module, args: tuple) -> None:
             seen.update({"": args[0]})
 
-        linear = [m.register_forward_pre_hook(keep_input) for m in self.model.modules() if isinstance(m, nn.Linear)]
-        handles = linear + [self.model.get_submodule(n).register_forward_hook(keep(n)) for n in self.wanted]
+        linear = [m.register_forward_pre_hook(keep_input) for m in self.extractor.modules() if isinstance(m, nn.Linear)]
+        handles = linear + [self.extractor.get_submodule(n).register_forward_hook(keep(n)) for n in self.wanted]
         try:
-            answer = self.model(images)
+            answer = self.extractor(images)
         except Exception as problem:
             problem.seen = seen  # a head that wants another size is no reason not to know the maps before it
             raise
@@ -78,7 +78,7 @@ class Hooked(Shown):
     def watch(self, size: int) -> list[Size] | None:
         stem, stages, preacts, _, _ = self.names
         try:
-            seen, _ = self._seen(blank(self.model, size))
+            seen, _ = self._seen(blank(self.extractor, size))
         except Exception as problem:
             seen = getattr(problem, "seen", {})
         maps = [seen.get(name) for name in (*stages, *preacts, stem)]
@@ -96,7 +96,7 @@ class Hooked(Shown):
 
     def preact_norms(self) -> tuple[nn.BatchNorm2d, ...]:
         """The modules that were named as preacts, if all of them are BNs."""
-        norms = [self.model.get_submodule(name) for name in self.names[2]]
+        norms = [self.extractor.get_submodule(name) for name in self.names[2]]
         for name, norm in zip(self.names[2], norms, strict=True):
             if not isinstance(norm, nn.BatchNorm2d):
                 raise ValueError(

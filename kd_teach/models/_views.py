@@ -81,8 +81,8 @@ def view_of(name: str, shapes: Sequence[Size], layout: str, tokens: str | None) 
         return TOKENS
     if len(first) == 3:
         raise ValueError(
-            f"{name} must be a map (N, C, H, W), but its node gives {tuple(first)}. If these are tokens (N, L, D), as a "
-            "vision transformer has, pass tokens='grid': they are laid out as a map, the class token left out."
+            f"{name} must be a map (N, C, H, W), but its node gives {tuple(first)}. If these are tokens (N, L, D), as "
+            "a vision transformer has, pass tokens='grid': they are laid out as a map, the class token left out."
         )
     if len(first) != 4:
         return NCHW  # the check of the forward pass says what is wrong
@@ -118,8 +118,8 @@ def grid_of(tokens: Tensor, images: Tensor, patch: int | None) -> Tensor:
         h = w = math.isqrt(L)
     if L - h * w > (16 if patch else 1):  # a class token and a few registers
         raise ValueError(
-            f"{L} tokens of images {tuple(images.shape[2:])} are no grid with a class token or a few registers in front "
-            "of it; name a node that gives a map."
+            f"{L} tokens of images {tuple(images.shape[2:])} are no grid with a class token or a few registers in "
+            "front of it; name a node that gives a map."
         )
     return tokens[:, L - h * w :].mT.reshape(N, D, h, w)
 

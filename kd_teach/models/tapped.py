@@ -13,6 +13,7 @@ Where the tracer gives up, `by="hooks"` watches modules instead of nodes.
 import copy
 import operator
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -134,10 +135,8 @@ class Tapped(Shown):
         stem, stages, preacts, _, _ = self.extractor.eval_graph.output_node().args[0]
         maps = [*stages, *preacts, stem]
         run = _Watch(self.extractor, set(maps))
-        try:
+        with suppress(Exception):  # a head that wants another size is no reason not to know the maps before it
             run.run(blank(self.extractor, size))
-        except Exception:  # a head that wants another size is no reason not to know the maps before it
-            pass
         return [run.shapes[node] for node in maps] if run.shapes.keys() >= set(maps) else None
 
     def lower(self, stage: int) -> list[nn.Module]:

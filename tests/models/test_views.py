@@ -57,9 +57,7 @@ TOKENS = ["encoder.layers.encoder_layer_0", "encoder.layers.encoder_layer_1"]
 @pytest.mark.parametrize("by", ["graph", "hooks"])
 def test_channels_last_is_recognised_and_turned(by):
     model = Last()
-    with pytest.raises(
-        ValueError, match=r"stages\[0\] is laid out as \(N, H, W, C\): of \(1, 8, 8, 6\).*layout='NHWC'"
-    ):
+    with pytest.raises(ValueError, match=r"stages\[0\] is laid out as \(N, H, W, C\): of \(1, 8, 8, 6\).*'NHWC'"):
         tapped(model, stages=["norm"], by=by)
     features = look(tapped(model, stages=["norm"], stem="conv", layout="NHWC", by=by), IMAGES)
     assert features.stem.shape == (2, 6, 8, 8)  # it lay right and was left alone
