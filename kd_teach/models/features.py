@@ -51,8 +51,9 @@ def look(network: nn.Module, images: Tensor) -> Features:
         features = network.eval()(images.to(weight.device))
     except (RuntimeError, AssertionError) as problem:
         raise ValueError(
-            f"{type(network).__name__} does not take images of shape {tuple(images.shape)}: {problem}. Give it the "
-            "size that it was made for (load_data(..., size=...), legality(..., image_size=...)), or make it for this one."
+            f"{type(network).__name__} does not take images of shape {tuple(images.shape)}: {problem}. Give it "
+            "the size that it was made for (load_data(..., size=...), legality(..., image_size=...)), or build it for this "
+            "one."
         ) from problem
     finally:
         network.train(was_training)

@@ -64,7 +64,7 @@ def _from_file(path: Path, model: str | Callable[[], nn.Module]) -> nn.Module:
         raise TypeError("model is a network; expected a name or a function that makes one: model=lambda: network.")
     else:
         network = model()
-    own = {bare: name for bare, name in zip(_bare(network.state_dict()), network.state_dict(), strict=True)}
+    own = dict(zip(_bare(network.state_dict()), network.state_dict(), strict=True))
     shapes = {bare: tuple(network.state_dict()[name].shape) for bare, name in own.items()}
     problems = {
         "missing": [name for name in own if name not in weights],
@@ -95,8 +95,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         )
     except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError) as problem:
         raise ValueError(
-            f"{path} holds no weights that can be read safely: it is damaged, or it holds a whole pickled network. Save "
-            "the weights alone: torch.save(network.state_dict(), path)."
+            f"{path} holds no weights that can be read safely: it is damaged, or it holds a whole pickled network. "
+            "Save the weights alone: torch.save(network.state_dict(), path)."
         ) from problem
     for key in ("state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
