@@ -52,8 +52,7 @@ def look(network: nn.Module, images: Tensor) -> Features:
     except (RuntimeError, AssertionError) as problem:
         raise ValueError(
             f"{type(network).__name__} does not take images of shape {tuple(images.shape)}: {problem}. Give it "
-            "the size that it was made for (load_data(..., size=...), legality(..., image_size=...)), or build it for this "
-            "one."
+            "the size that it was made for, by load_data(..., size=...) or legality(..., image_size=...)."
         ) from problem
     finally:
         network.train(was_training)
