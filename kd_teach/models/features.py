@@ -46,7 +46,7 @@ def look(network: nn.Module, images: Tensor) -> Features:
             f"{type(network).__name__} has weights of {weight.dtype}; expected torch.float32: call .float() on it. "
             "Training in half precision is a setting, precision='bfloat16'."
         )
-    was_training = network.training
+    modes = [(module, module.training) for module in network.modules()]  # a frozen part may rest in one that trains
     try:
         features = network.eval()(images.to(weight.device))
     except (RuntimeError, AssertionError) as problem:
@@ -55,7 +55,8 @@ def look(network: nn.Module, images: Tensor) -> Features:
             "the size that it was made for, by load_data(..., size=...) or legality(..., image_size=...)."
         ) from problem
     finally:
-        network.train(was_training)
+        for module, training in modes:
+            module.training = training
     if not isinstance(features, Features):
         raise TypeError(
             f"{type(network).__name__} answers with {type(features).__name__}; expected Features. "

@@ -126,6 +126,11 @@ def _few(names: list[str]) -> str:
 
 
 def _folder(name: str | Path) -> Path:
+    if not isinstance(name, (str, Path)):
+        raise TypeError(
+            f"The teacher is a {type(name).__name__}; expected a name, a folder or one network. How several teach "
+            "together is in docs/your_own.md."
+        )
     if str(name) in list_teachers():
         return shipped("teachers") / name
     if Path(name).is_dir():
