@@ -3,6 +3,7 @@
 import copy
 import difflib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Size, Tensor, nn
@@ -34,9 +35,8 @@ class Hooked(Shown):
                     "dict(model.named_modules()) lists them all."
                 )
 
-    def _seen(self, images: Tensor) -> tuple[dict[str, Tensor], object]:
-        """Outputs of the modules by name, the input of the last linear layer under "", and the network's answer."""
-        seen: dict[str, Tensor] = {}
+    def _run(self, images: Tensor, seen: dict[str, Tensor]) -> object:
+        """The network's answer; outputs of the modules go into `seen`, the input of the last linear layer under ""."""
 
         def keep(name: str) -> Callable:
             # A copy, for a layer that works in place may overwrite it; it costs less than a wrong map.
@@ -51,19 +51,17 @@ class Hooked(Shown):
         handles = linear + [self.extractor.get_submodule(n).register_forward_hook(keep(n)) for n in self.wanted]
         try:
             answer = self.extractor(images)
-        except Exception as problem:
-            problem.seen = seen  # a head that wants another size is no reason not to know the maps before it
-            raise
         finally:
             for handle in handles:
                 handle.remove()
         if missing := [name for name in self.wanted if name not in seen]:
             raise ValueError(f"The network does not call {missing[0]!r} in this forward pass; name another module.")
-        return seen, answer
+        return answer
 
     def raw(self, images: Tensor) -> tuple:
         stem, stages, preacts, embedding, logits = self.names
-        seen, answer = self._seen(images)
+        seen: dict[str, Tensor] = {}
+        answer = self._run(images, seen)
         if not embedding and "" not in seen:
             raise ValueError("There is no nn.Linear in front of the logits; name a module with embedding='...'.")
         return (
@@ -77,12 +75,12 @@ class Hooked(Shown):
     @torch.no_grad()
     def watch(self, size: int) -> list[Size] | None:
         stem, stages, preacts, _, _ = self.names
-        try:
-            seen, _ = self._seen(blank(self.extractor, size))
-        except Exception as problem:
-            seen = getattr(problem, "seen", {})
+        seen: dict[str, Tensor] = {}
+        with suppress(Exception):  # a head that wants another size is no reason not to know the maps before it
+            self._run(blank(self.extractor, size), seen)
         maps = [seen.get(name) for name in (*stages, *preacts, stem)]
-        return [x.shape for x in maps] if all(isinstance(x, Tensor) for x in maps) else None
+        shapes = [x.shape for x in maps if isinstance(x, Tensor)]
+        return shapes if len(shapes) == len(maps) else None
 
     def lower(self, stage: int) -> list[nn.Module]:
         """The layers that `Features.stages[stage]` (from 0) is computed with: those that its gradient reaches."""
