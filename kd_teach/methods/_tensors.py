@@ -1,13 +1,14 @@
 """What two or more losses share: precision, checks whose errors help, and the few operations that all papers use."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from inspect import signature
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from kd_teach._support.errors import NotFiniteError
 
@@ -19,9 +20,10 @@ ROLES = {"_s": "student", "_t": "teacher"}  # by the suffix of an argument, as e
 
 
 def in_full_precision(forward: Callable) -> Callable:
-    """Compute a loss in float32 (float64 stays) whatever autocast or half-precision networks hand to it.
+    """Compute a loss in float32, or in float64, whatever autocast or networks of other number formats hand to it.
 
-    A Gram entry of a stage of 16,384 numbers of size 2 is 65,536: beyond float16, and bfloat16 keeps three digits.
+    All taps come in the format of what the loss has learnt or remembers; without any, float64 if one of them has it. A
+    Gram entry of a stage of 16,384 numbers of size 2 is 65,536: beyond float16, and bfloat16 keeps three digits.
 
     If a value is not finite, a NaN in a tap is named in a NotFiniteError; a search beforehand would read every map
     once more. On the CPU only: elsewhere a look at the value would wait for the device in every step, and
@@ -31,8 +33,9 @@ def in_full_precision(forward: Callable) -> Callable:
 
     @wraps(forward)
     def wrapped(self, *taps, **batch):
-        taps = tuple(map(in_float32, taps))
-        device = _first_tensor(taps).device.type
+        dtype = _common_dtype(self, taps)
+        taps = tuple(in_dtype(tap, dtype) for tap in taps)
+        device = next(_tensors(taps), torch.empty(0)).device.type  # without any, the checks will say what is wrong
         if torch.is_autocast_enabled(device):
             with torch.autocast(device, enabled=False):
                 value = forward(self, *taps, **batch)
@@ -48,21 +51,52 @@ def in_full_precision(forward: Callable) -> Callable:
 
 def in_float32(tap):
     """A tensor, or a list or tuple of them, in float32 if it came in half precision; anything else as it came."""
+    return _each(tap, lambda x: _widened(x, torch.float32) if x.dtype in HALVES else x)
+
+
+def in_dtype(tap, dtype: torch.dtype):
+    """A tensor of floating point, or a list or tuple of them, in `dtype`; anything else as it came."""
+    return _each(tap, lambda x: _widened(x, dtype) if x.is_floating_point() else x)
+
+
+def _each(tap, change: Callable[[Tensor], Tensor]):
     if isinstance(tap, Tensor):
-        return tap.float() if tap.dtype in HALVES else tap
+        return change(tap)
     whole = hasattr(tap, "_fields")  # Features instead of one of them: the checks will say so
     if whole or not isinstance(tap, (tuple, list)):
         return tap
-    return type(tap)(map(in_float32, tap))
+    return type(tap)(_each(x, change) for x in tap)
 
 
-def _first_tensor(taps) -> Tensor:
+def _widened(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return _Widened.apply(x, dtype) if x.dtype == torch.float16 else x.to(dtype)
+
+
+class _Widened(torch.autograd.Function):
+    """float16 in a wider format. A gradient beyond float16 (65,504) saturates on its way back, or it would be inf."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, dtype: torch.dtype) -> Tensor:
+        return x.to(dtype)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        most = torch.finfo(torch.float16).max
+        return grad.clamp(-most, most).half(), None
+
+
+def _common_dtype(loss: nn.Module, taps: Sequence) -> torch.dtype:
+    kept = (x.dtype for x in chain(loss.parameters(), loss.buffers()) if x.is_floating_point())
+    dtypes = [dtype] if (dtype := next(kept, None)) else [x.dtype for x in _tensors(taps)]
+    return torch.float64 if torch.float64 in dtypes else torch.float32
+
+
+def _tensors(taps) -> Iterator[Tensor]:
     for tap in taps:
         if isinstance(tap, Tensor):
-            return tap
-        if isinstance(tap, (tuple, list)) and tap:
-            return _first_tensor(tap)
-    return torch.empty(0)  # the checks of the loss will say what is wrong
+            yield tap
+        elif isinstance(tap, (tuple, list)):
+            yield from _tensors(tap)
 
 
 def _is_finite(value) -> bool:

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._tensors import check_pair, in_float32, in_full_precision, unit
+from kd_teach.methods._tensors import DEAD, check_pair, in_float32, in_full_precision, unit
 from kd_teach.methods.changes import MIRRORS, POOLED
 from kd_teach.methods.recipe import Recipe, Variant
 
@@ -59,11 +59,15 @@ def angles(e: Tensor) -> Tensor:
 
 
 def edges(e: Tensor) -> Tensor:
-    """e_i - e_j of all pairs: (N, D) -> (N, N, D). What may be all rounding is zero: its direction would be noise."""
+    """e_i - e_j of all pairs: (N, D) -> (N, N, D). What may be all rounding is zero: its direction would be noise.
+
+    So is what is as short as a dead row: its square would leave float32, its gradient be one over its length.
+    """
     e = in_float32(e)
     edge = e[:, None] - e
     size = (e - e.mean(dim=0)).square().sum(dim=1)
-    apart = edge.square().sum(dim=2) > NOISE * torch.finfo(e.dtype).eps * (size[:, None] + size)
+    noise = NOISE * torch.finfo(e.dtype).eps * (size[:, None] + size)
+    apart = edge.square().sum(dim=2) > noise + DEAD**2
     return edge * apart[:, :, None]
 
 

@@ -37,16 +37,36 @@ def look(network: nn.Module, images: Tensor) -> Features:
     The images are brought to the network's device, where the features stay.
 
     Raises:
-        TypeError: a network that does not answer with `Features`.
+        TypeError: a network that does not answer with `Features`, or whose weights are not float32.
+        ValueError: it does not take images of this size.
     """
-    was_training = network.training
+    weight = next((p for p in network.parameters() if p.is_floating_point()), images)
+    if weight.dtype != torch.float32:
+        raise TypeError(
+            f"{type(network).__name__} has weights of {weight.dtype}; expected torch.float32: call .float() on it. "
+            "Training in half precision is a setting, precision='bfloat16'."
+        )
+    modes = [(module, module.training) for module in network.modules()]  # a frozen part may rest in one that trains
     try:
-        features = network.eval()(images.to(next(network.parameters(), images).device))
+        features = network.eval()(images.to(weight.device))
+    except (RuntimeError, AssertionError) as problem:
+        raise ValueError(
+            f"{type(network).__name__} does not take images of shape {tuple(images.shape)}: {problem}. Give it "
+            "the size that it was made for, by load_data(..., size=...) or legality(..., image_size=...)."
+        ) from problem
     finally:
-        network.train(was_training)
+        for module, training in modes:
+            module.training = training
     if not isinstance(features, Features):
         raise TypeError(
             f"{type(network).__name__} answers with {type(features).__name__}; expected Features. "
             "Take a network from create_model, or wrap yours with tapped(model, stages=[...])."
         )
     return features
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network inside `torch.compile` and DataParallel: the wrappers answer no questions and rename the weights."""
+    while isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(network, "_orig_mod"):
+        network = network._orig_mod if hasattr(network, "_orig_mod") else network.module
+    return network

@@ -7,17 +7,22 @@ Built on `torchvision.models.feature_extraction`, whose documentation explains n
 traced. The name of a module stands for the last node in it. What `stages` and `preacts` mean is up to the
 nodes you choose: nothing promises `stages[i] == relu(preacts[i])` here. One limit of the tracer is silent: it
 drops a statement whose result nobody takes, as in a bare `self.relu(x)` that works in place; write `x = `.
+Where the tracer gives up, `by="hooks"` watches modules instead of nodes.
 """
 
 import copy
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Literal
 
-from torch import Tensor, nn
+import torch
+from torch import Size, Tensor, fx, nn
 
 from kd_teach.models._graph import find_node, input_of_last_linear, norm_of, upstream, work_out_of_place
-from kd_teach.models.features import Features
+from kd_teach.models._hooked import Hooked
+from kd_teach.models._views import Shown, blank
+from kd_teach.models.features import unwrapped
 
 if TYPE_CHECKING:
     from torchvision.models.feature_extraction import DualGraphModule
@@ -31,12 +36,17 @@ def tapped(
     preacts: Sequence[str] | None = None,
     embedding: str | None = None,
     logits: str | None = None,
-) -> "Tapped":
+    layout: Literal["NCHW", "NHWC"] = "NCHW",
+    tokens: Literal["grid"] | None = None,
+    by: Literal["graph", "hooks"] = "graph",
+) -> "Tapped | Hooked":
     """A network that answers with `Features`, made of the very layers of `model`.
 
     Weights and buffers are shared: training one trains the other. Only layers that work in place, such as
     `ReLU(inplace=True)`, are replaced by copies that do not, since they would overwrite maps that have been
-    handed out; `model` keeps its own.
+    handed out; `model` keeps its own. Of a compiled or DataParallel network the one inside is taken.
+
+    Black images of two sizes go through the network, in eval mode: dimensions that grow with them are rows and columns.
 
     Args:
         stages: node names of maps (N, C, H, W), from the first to the last.
@@ -44,11 +54,18 @@ def tapped(
         preacts: one node name per stage. Default: the stages themselves.
         embedding: a node (N, D). Default: what the last `nn.Linear` sees.
         logits: a node (N, K). Default: the last node, which is the network's output.
+        layout: "NHWC" turns maps that come as (N, H, W, C), as those of a Swin do; others stay as they are.
+        tokens: "grid" makes maps (N, D, h, w) of a transformer's tokens (N, L, D). Class token and registers, which
+            must come first, are left out.
+        by: "graph" takes nodes of the traced network; "hooks" the outputs of modules, named as in
+            `model.named_modules()`, whatever the control flow between them.
 
     Raises:
         ValueError: a name is not in the graph (the message has the nearest ones), there is not one preact per
-            stage, or the embedding has no default. Wrong shapes show in the first forward pass.
+            stage, the network cannot be traced, the embedding has no default, or a map is laid out otherwise than
+            `layout` and `tokens` say. Other wrong shapes show in the first forward pass.
     """
+    model = unwrapped(model)
     # Imported here, for it takes longer to load than torch itself.
     from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
@@ -58,7 +75,20 @@ def tapped(
     if len(preacts) != len(stages):
         raise ValueError(f"Each stage needs one preact; got {len(stages)} stages and {len(preacts)} preacts.")
 
-    in_training, in_evaluation = get_graph_node_names(model, suppress_diff_warning=True)
+    if by not in ("graph", "hooks"):
+        raise ValueError(f"by is {by!r}; expected 'graph' or 'hooks'.")
+    if by == "hooks":
+        hooked = Hooked(model, stem or stages[0], stages, preacts, embedding, logits)
+        hooked.set_views(layout, tokens, model)
+        return hooked
+
+    try:
+        in_training, in_evaluation = get_graph_node_names(model, suppress_diff_warning=True)
+    except Exception as problem:  # the tracer runs the network's own code on stand-ins for tensors: all can happen
+        raise ValueError(
+            f"{type(model).__name__} cannot be traced ({problem}). Its modules can be watched instead: "
+            "tapped(model, stages=[names from model.named_modules()], by='hooks')."
+        ) from problem
     known = [name for name in in_evaluation if name in set(in_training)]
     stages = [find_node(name, known) for name in stages]
     preacts = [find_node(name, known) for name in preacts]
@@ -81,10 +111,12 @@ def tapped(
             ),
         )
     work_out_of_place(extractor)
-    return Tapped(extractor)
+    network = Tapped(extractor)
+    network.set_views(layout, tokens, model)
+    return network
 
 
-class Tapped(nn.Module):
+class Tapped(Shown):
     """What `tapped` makes: it gives `Features`, and answers the questions that a `Network` answers."""
 
     def __init__(self, extractor: "DualGraphModule"):
@@ -95,14 +127,17 @@ class Tapped(nn.Module):
         self._below_preacts = sorted({path for node in preacts for path in upstream(node)})
         self._norms = [norm_of(node, extractor) for node in preacts]
 
-    def forward(self, images: Tensor) -> Features:
-        features = Features(*self.extractor(images))
-        _check(features.stages, "stages", dims=4, expected="maps (N, C, H, W)")
-        _check([features.stem], "stem", dims=4, expected="a map (N, C, H, W)")
-        _check(features.preacts, "preacts", dims=4, expected="maps (N, C, H, W)")
-        _check([features.embedding], "embedding", dims=2, expected="a matrix (N, D)")
-        _check([features.logits], "logits", dims=2, expected="a matrix (N, K)")
-        return features
+    def raw(self, images: Tensor) -> tuple:
+        return self.extractor(images)
+
+    @torch.no_grad()
+    def watch(self, size: int) -> list[Size] | None:
+        stem, stages, preacts, _, _ = self.extractor.eval_graph.output_node().args[0]
+        maps = [*stages, *preacts, stem]
+        run = _Watch(self.extractor, set(maps))
+        with suppress(Exception):  # a head that wants another size is no reason not to know the maps before it
+            run.run(blank(self.extractor, size))
+        return [run.shapes[node] for node in maps] if run.shapes.keys() >= set(maps) else None
 
     def lower(self, stage: int) -> list[nn.Module]:
         """The layers that compute `Features.stages[stage]` (from 0), and no others."""
@@ -132,11 +167,20 @@ class Tapped(nn.Module):
     def __deepcopy__(self, memo: dict) -> "Tapped":
         """The extractor's own copy would always be in training mode."""
         twin = memo[id(self)] = Tapped(copy.deepcopy(self.extractor, memo))
+        twin.views, twin.patch, twin.image_size = self.views, self.patch, self.image_size
         return twin.train(self.training)
 
 
-def _check(values: Sequence[Tensor], name: str, *, dims: int, expected: str) -> None:
-    for x in values:
-        if not isinstance(x, Tensor) or x.dim() != dims:
-            came = f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
-            raise ValueError(f"{name} must be {expected}, but its node gives {came}; name another node.")
+class _Watch(fx.Interpreter):
+    """Run a graph node by node and note the shapes that some of them give."""
+
+    def __init__(self, extractor: "DualGraphModule", wanted: set[fx.Node]) -> None:
+        super().__init__(extractor)
+        self.wanted, self.shapes = wanted, {}
+        self.extra_traceback = False  # an error here is an answer
+
+    def run_node(self, node: fx.Node) -> object:
+        value = super().run_node(node)
+        if node in self.wanted and isinstance(value, Tensor):
+            self.shapes[node] = value.shape
+        return value

@@ -4,10 +4,12 @@
 comparison: the same student with labels only. The loop treats the two alike.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -17,7 +19,7 @@ from kd_teach.data import Batch, Data, plain_batches
 from kd_teach.methods import KDLoss, get_recipe
 from kd_teach.methods._tensors import in_float32
 from kd_teach.methods.recipe import Context, Phase, Recipe, Terms
-from kd_teach.models.features import Features, look
+from kd_teach.models.features import Features, look, unwrapped
 from kd_teach.training.pairs import check_apart
 
 
@@ -32,9 +34,9 @@ class Alone:
     """
 
     def __init__(self, student: nn.Module, data: Data, *, label_smoothing: float = 0.0) -> None:
-        check_classes("student", look(student, some_images(data)), data)
         self.label_smoothing = number("label_smoothing", label_smoothing, 0, 1, below=True)
-        self.student = student
+        self.student = unwrapped(student)
+        check_answer("student", look(self.student, some_images(data)), data)
         self.teacher = None
         self.loss = nn.Module()
 
@@ -51,7 +53,8 @@ class Distiller:
 
     Args:
         method: a name from `list_methods()`, or a `Recipe` of your own.
-        student, teacher: networks that answer with `Features` (`create_model`, `load_teacher`, `tapped`).
+        student, teacher: networks that answer with `Features` (`create_model`, `load_teacher`, `tapped`). Of a compiled
+            or DataParallel network the one inside is taken: `Settings(compile=True)` compiles both.
         data: what they will be trained on: class count and labels for the checks and for `Recipe.build`.
         variant: a name from `recipe.variants`; None takes the first, the paper's.
         weight, task_weight: of the method's loss and of cross-entropy; None takes the variant's.
@@ -84,7 +87,7 @@ class Distiller:
             raise unknown(f"variant of {recipe.name}", self.variant, recipe.variants)
         chosen = recipe.variants[self.variant]
         check_apart(student, teacher)
-        self.student, self.teacher = student, teacher
+        self.student, self.teacher = unwrapped(student), unwrapped(teacher)
         self.weight = chosen.weight if weight is None else number("weight", weight, 0)
         self.task_weight = chosen.task_weight if task_weight is None else number("task_weight", task_weight, 0)
         self.with_kd = None if with_kd is None else number("with_kd", with_kd, 0)
@@ -93,10 +96,10 @@ class Distiller:
         self.tap: Callable[..., Any] = partial(
             recipe.tap, **{k: options.pop(k) for k in recipe.tap_options if k in options}
         )
-        s, t = (look(network, some_images(data)) for network in (student, teacher))
-        check_classes("student", s, data)
-        check_classes("teacher", t, data)
-        context = Context(student, teacher, data.train.labels, data.num_classes)
+        s, t = (look(network, some_images(data)) for network in (self.student, self.teacher))
+        check_answer("student", s, data)
+        check_answer("teacher", t, data)
+        context = Context(self.student, self.teacher, data.train.labels, data.num_classes)
         self.loss = recipe.build(self.tap(s), self.tap(t), context, variant=self.variant, **options)
 
     def phases(self) -> list[Phase]:
@@ -148,11 +151,25 @@ def some_images(data: Data) -> Tensor:
     return next(plain_batches(data.train.select(slice(4)), data)).images
 
 
-def check_classes(role: str, features: Features, data: Data) -> None:
-    """Refuse a network with another number of outputs than the data has classes."""
+def check_answer(role: str, features: Features, data: Data) -> None:
+    """Refuse another number of outputs than the data has classes, and maps with channels last; name a softmax."""
     outputs = features.logits.shape[1]
     if outputs != data.num_classes:
         raise ValueError(
             f"The {role} has {outputs} outputs but {data.name} has {data.num_classes} classes; "
             f"create it with num_classes={data.num_classes}, or choose a {role} made for {data.name}."
+        )
+    height, width = data.train.images.shape[2:]
+    for x in (features.stem, *features.stages, *features.preacts):
+        if height == width and x.shape[1] == x.shape[2] != x.shape[3]:
+            raise ValueError(
+                f"The {role} has a map of shape {tuple(x.shape)}, which looks like (N, H, W, C); expected "
+                "(N, C, H, W): x.permute(0, 3, 1, 2), or tapped(..., layout='NHWC')."
+            )
+    z = features.logits
+    if outputs > 1 and z.min() >= 0 and torch.allclose(z.sum(dim=1), torch.ones_like(z[:, 0]), atol=1e-3):
+        warnings.warn(
+            f"The {role}'s logits are probabilities: it ends in a softmax, and losses take another one. Name the node "
+            "in front of it, tapped(..., logits='...'), or leave the last layer out.",
+            stacklevel=3,
         )

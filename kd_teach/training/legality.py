@@ -7,7 +7,7 @@ from torch import nn
 from kd_teach.data import Data, noise, plain_batches
 from kd_teach.methods import get_recipe, list_methods
 from kd_teach.models import create_model
-from kd_teach.models.features import look
+from kd_teach.models.features import look, unwrapped
 from kd_teach.training.distiller import Distiller
 
 
@@ -20,9 +20,13 @@ def legality(student: str | nn.Module, teacher: str | nn.Module, *, image_size: 
 
     Returns:
         A table indexed by method and variant: `legal`, and in `why_not` the one line in which the method refuses.
+
+    Raises:
+        ValueError: a network does not take images of this size.
     """
-    student, teacher = (create_model(net) if isinstance(net, str) else net for net in (student, teacher))
+    student, teacher = (create_model(net) if isinstance(net, str) else unwrapped(net) for net in (student, teacher))
     data = noise_for(student, image_size)
+    look(teacher, torch.zeros(1, 3, image_size, image_size))  # a wrong size is no fault of any method
     reasons = {
         (method, variant): refusal(method, variant, student, teacher, data)
         for method in list_methods()

@@ -162,6 +162,31 @@ def test_the_stages_of_half_precision_too_are_computed_in_float32(method, varian
     assert [stage.item() for stage in stages] == pytest.approx(2 * expected, rel=1e-5)
 
 
+SINGLE, DOUBLE = torch.float32, torch.float64
+
+
+@pytest.mark.parametrize(("student", "teacher"), [(DOUBLE, DOUBLE), (DOUBLE, SINGLE), (SINGLE, DOUBLE)])
+@every
+def test_other_formats_than_the_loss_has_are_cast_in_one_place(method, variant, student, teacher):
+    made = case(method, variant)
+    made.loss.float()
+    value, grads = gradients(made, each(made.s, lambda x: x.to(student)), each(made.t, lambda x: x.to(teacher)))
+    learns = any(x.is_floating_point() for x in (*made.loss.parameters(), *made.loss.buffers()))
+    assert value.dtype == (SINGLE if learns else DOUBLE)
+    assert all(grad.dtype == student for grad in grads)
+    expected = made(each(made.s, torch.Tensor.float), each(made.t, torch.Tensor.float))
+    assert value.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@every
+def test_gradients_beyond_float16_saturate(method, variant):
+    made = case(method, variant)
+    made.loss.float()
+    s, t = (each(tap, lambda x: (3e4 * x.clamp(-2, 2)).half()) for tap in (made.s, made.t))
+    value, grads = gradients(made, s, t)
+    assert value.isfinite() and all(grad.isfinite().all() for grad in grads)
+
+
 HELPERS = {
     "attention_map": attention_map,
     "fsp_matrix": lambda f: fsp_matrix(f, f.flip(3)),

@@ -221,3 +221,14 @@ def test_bad_weights(weights):
 def test_an_unknown_variant():
     with pytest.raises(ValueError, match="Unknown variant of RKDLoss 'papre'. Did you mean 'paper'"):
         RKDLoss(variant="papre")
+
+
+@pytest.mark.parametrize("variant", ["paper", "repdistiller"])
+@pytest.mark.parametrize("exponent", range(-44, 0, 2))
+def test_embeddings_of_any_small_size_give_finite_values_and_gradients(variant, exponent):
+    e_s = (10.0**exponent * torch.randn(8, 16)).requires_grad_()
+    for e_t in (torch.randn(8, 16), 10.0**exponent * torch.randn(8, 16)):
+        value = RKDLoss(variant=variant)(e_s, e_t)
+        (grad,) = torch.autograd.grad(value, e_s)
+        assert value.isfinite() and grad.isfinite().all()
+        assert grad.abs().max() < 1e13  # not one over a length that is all underflow

@@ -22,7 +22,7 @@ def test_shows_what_eval_mode_shows_and_leaves_no_trace(training):
 
 def test_the_mode_is_restored_after_an_error():
     network = create_model("resnet8", 3).train()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError):
         look(network, IMAGES[:, :1])
     assert network.training
 
@@ -30,3 +30,10 @@ def test_the_mode_is_restored_after_an_error():
 def test_other_answers_are_refused():
     with pytest.raises(TypeError, match="Sequential answers with Tensor; expected Features.*tapped"):
         look(nn.Sequential(nn.Flatten()), IMAGES)
+
+
+def test_the_mode_of_every_part_is_restored():
+    network = create_model("resnet8", 3).train()
+    network.stem.eval()
+    look(network, IMAGES)
+    assert network.training and network.stages.training and not network.stem.training

@@ -1,10 +1,12 @@
 """Binding a recipe: taps, options, weights, and a method of one's own."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
 
-from kd_teach import Distiller, Phase, Recipe, Settings, Variant, create_model, train
+from kd_teach import Alone, Distiller, Phase, Recipe, Settings, Variant, create_model, train
 from kd_teach.data import plain_batches
 from kd_teach.methods.recipe import initialise_then_task
 from kd_teach.training.precision import autocast
@@ -152,3 +154,46 @@ def test_the_later_phase_needs_a_teacher_only_for_kd():
     assert alone.weights == {"task": 1.0} and not alone.teacher_runs
     beside = Distiller(recipe, with_kd=0.5, data=DATA, **networks()).phases()[1]
     assert beside.weights == {"task": 1.0, "kd": 0.5} and beside.teacher_runs
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, lambda net: torch.compile(nn.DataParallel(net))])
+@pytest.mark.parametrize("method", ["kd", "ofd"])
+def test_wrapped_networks_train_as_the_bare_ones_do(method, wrap):
+    runs = [
+        Distiller(method, data=DATA, **{role: change(net) for role, net in networks().items()})
+        for change in (lambda net: net, wrap)
+    ]
+    for run in runs:
+        torch.manual_seed(0)
+        list(train(run, DATA, Settings(epochs=1, batch_size=8, device="cpu")))
+    assert same_weights(runs[0].student, runs[1].student)
+    assert same_weights(Alone(wrap(networks()["student"]), DATA).student, networks()["student"])
+
+
+class Answering(nn.Module):
+    """A network of one's own: the features of another one, changed."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.network, self.change = create_model("resnet8", 3), change
+
+    def forward(self, images):
+        return self.change(self.network(images))
+
+
+def test_a_softmax_at_the_end_is_named_once():
+    nets = networks() | {"teacher": Answering(lambda f: f._replace(logits=f.logits.softmax(1)))}
+    with pytest.warns(UserWarning, match="teacher's logits are probabilities.*softmax.*logits='...'") as seen:
+        Distiller("kd", data=DATA, **nets)
+    assert len(seen) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for harmless in (lambda z: z, lambda z: z.log_softmax(1), torch.Tensor.abs):
+            teacher = Answering(lambda f, change=harmless: f._replace(logits=change(f.logits)))
+            Distiller("kd", data=DATA, **networks() | {"teacher": teacher})
+
+
+def test_maps_with_channels_last_are_refused_whoever_made_them():
+    turned = Answering(lambda f: f._replace(stages=tuple(x.permute(0, 2, 3, 1) for x in f.stages)))
+    with pytest.raises(ValueError, match=r"student has a map of shape .*looks like \(N, H, W, C\)"):
+        Distiller("at", data=DATA, **networks() | {"student": turned})

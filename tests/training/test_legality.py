@@ -1,8 +1,9 @@
 """The table of what a pair allows, found by trying."""
 
 import pytest
+from torchvision.models import VisionTransformer
 
-from kd_teach import legality
+from kd_teach import legality, tapped
 from kd_teach.methods import list_methods
 
 
@@ -27,3 +28,11 @@ def test_equal_channels_allow_everything():
 def test_a_teacher_without_batch_norms_for_its_preacts_is_refused_by_ofd():
     table = legality("resnet8", "shufflenet_v2", image_size=16)
     assert "no BN for half of the channels" in table.loc[("ofd", "paper"), "why_not"]
+
+
+def test_images_that_a_network_does_not_take_are_named_once():
+    vit = VisionTransformer(48, 16, num_layers=1, num_heads=1, hidden_dim=8, mlp_dim=8, num_classes=10)
+    vit = tapped(vit, stages=["encoder.layers.encoder_layer_0"], tokens="grid")
+    for pair in (("resnet8", vit), (vit, "resnet8")):
+        with pytest.raises(ValueError, match=r"does not take images of shape .*32, 32.*image_size"):
+            legality(*pair)

@@ -81,7 +81,7 @@ DISTANCES = Exercise(
     "(N, N), zero on the diagonal.",
     reference=distance_ratios,
     called="distances",
-    uses=("_tensors.in_float32", "rkd.NOISE", "rkd.edges"),
+    uses=("_tensors.DEAD", "_tensors.in_float32", "rkd.NOISE", "rkd.edges"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
         "These are squared distances: the root is missing, and large distances count too much.": (
@@ -130,7 +130,7 @@ ANGLES = Exercise(
     prompt="Cosines of all angles between the rows of e (N, D): (N, N, N), where [i, j, k] belongs to the angle at "
     "sample j between samples i and k. Zero where i or k is j.",
     reference=angles,
-    uses=("_tensors.in_float32", "_tensors.unit", "rkd.NOISE", "rkd.edges"),
+    uses=("_tensors.DEAD", "_tensors.in_float32", "_tensors.unit", "rkd.NOISE", "rkd.edges"),
     cases=lambda: [(cloud(1, 4, 3),), (cloud(2, 5, 2),), (cloud(3, 3, 6),)],
     gradient=False,  # at a zero difference torch's normalize has a slope of 1e12; in the loss it meets a zero
     mistakes={
@@ -179,6 +179,7 @@ LOSS = Exercise(
     reference=rkd,
     called="rkd_loss",
     uses=(
+        "_tensors.DEAD",
         "_tensors.in_float32",
         "_tensors.unit",
         "rkd.NOISE",
