@@ -5,23 +5,37 @@ submission is right when it is observed to do what the reference does, and it "l
 what that mistake does, on all cases. Nothing is compared as text, so any right program passes.
 """
 
-import copy
 import inspect
 import linecache
 import re
 import textwrap
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kd_teach.course.exercises.diagnosis import diagnose
 from kd_teach.course.exercises.exercise import Case, Exercise, Question
 from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow, untouched, within
-
-ATOL = 1e-6
+from kd_teach.course.exercises.observing import (
+    ATOL,
+    NotAttempted,
+    Observation,
+    as_expected,
+    close,
+    close_gradient,
+    equal,
+    flat,
+    form,
+    is_number,
+    misfit,
+    observe,
+    same,
+    shaken,
+)
 
 
 class Verdict(NamedTuple):
@@ -48,22 +62,6 @@ class Verdict(NamedTuple):
         return repr(self)
 
 
-class Observation(NamedTuple):
-    """What one call did."""
-
-    output: Any
-    gradients: tuple[Tensor | None, ...]  # one per argument; None for what is no float tensor
-    changed: tuple[int, ...]  # positions of the arguments that the call wrote into
-
-
-class NotAttempted(Exception):
-    """Nothing came back: the stub is still there, or, if it `worked`, a `return` is missing."""
-
-    def __init__(self, worked: bool) -> None:
-        super().__init__()
-        self.worked = worked
-
-
 def check_function(exercise: Exercise, mine: Any, *, seed: int | None = None) -> Verdict:
     """Check a submitted function, on the exercise's inputs or, with a seed, on inputs that nobody has seen."""
 
@@ -73,7 +71,7 @@ def check_function(exercise: Exercise, mine: Any, *, seed: int | None = None) ->
     if not callable(mine):
         return answer(
             "wrong form",
-            f"expected a function, got {_form(mine)}. Hand over the function itself, without calling it: "
+            f"expected a function, got {form(mine)}. Hand over the function itself, without calling it: "
             f'check("{exercise.name}", {exercise.variable}).',
         )
     with untouched():
@@ -108,38 +106,28 @@ def _judged(
     if written := sorted({names[i] for one in seen for i in one.changed}):
         return "wrong form", f"your function changes its argument {', '.join(written)}; leave out in-place steps."
     if not exercise.gradient:  # then a number is a number, whatever library it comes from
-        seen = [one._replace(output=_as(right.output, one.output)) for one, right in zip(seen, expected, strict=True)]
-    same = [_same(a, b, exercise.rtol) for a, b in zip(seen, expected, strict=True)]
-    if all(same):
+        seen = [
+            one._replace(output=as_expected(right.output, one.output))
+            for one, right in zip(seen, expected, strict=True)
+        ]
+    right = [same(a, b, exercise.rtol) for a, b in zip(seen, expected, strict=True)]
+    if all(right):
         return "correct", "correct."
-    values_right = all(_close(a.output, b.output, exercise.rtol) for a, b in zip(seen, expected, strict=True))
+    values_right = all(close(a.output, b.output, exercise.rtol) for a, b in zip(seen, expected, strict=True))
     if values_right and (leak := _leaks(exercise, names, seen)):
         return "gradient", f"the value is right, but gradient reaches {leak}{_instead(names, seen, expected)}"
     for hint, wrong in exercise.mistakes.items():
         if _looks_like(wrong, cases, seen, exercise, names):
             return "named mistake", f"this looks like a known mistake. {hint}"
+    if not values_right and (found := diagnose(exercise, mine, cases, seen, expected)):
+        return found
     if problem := next(
-        (p for a, b in zip(seen, expected, strict=True) if (p := _misfit(a.output, b.output, exercise.gradient))), None
+        (p for a, b in zip(seen, expected, strict=True) if (p := misfit(a.output, b.output, exercise.gradient))), None
     ):
         return "wrong form", problem
     if values_right:
         return "gradient", _gradient_gap(names, seen, expected, exercise.rtol)
     return "gap", _gap(seen, expected, exercise.rtol)
-
-
-def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
-    """The same cases with every float multiplied by a random number near 1: signs, zeros and shapes stay.
-
-    Plain numbers too, one factor a case: T = 4 becomes 4.3, so that a formula right at 2 and 4 only is found.
-    """
-    random = torch.Generator().manual_seed(seed)
-
-    def shake(x: Any) -> Any:
-        if torch.is_tensor(x) and x.is_floating_point():
-            return x * (1 + 0.2 * torch.rand(x.shape, generator=random))
-        return x * (1 + 0.2 * torch.rand((), generator=random).item()) if isinstance(x, float) else x
-
-    return [tuple(shake(x) for x in case) for case in cases]
 
 
 def check_value(question: Question, mine: Any) -> Verdict:
@@ -148,13 +136,13 @@ def check_value(question: Question, mine: Any) -> Verdict:
         return Verdict(question.name, "not attempted", f"{_not_attempted(question.name)}\n  {question.prompt}")
     right = question.answer()
     meant = _meant(mine, right, question.prompt)
-    if any(_equal(x, right, question.rtol) for x in meant):
+    if any(equal(x, right, question.rtol) for x in meant):
         return Verdict(question.name, "correct", "correct.")
     for hint, value in question.wrong.items():
-        if any(_equal(x, value, question.rtol) for x in meant):
+        if any(equal(x, value, question.rtol) for x in meant):
             return Verdict(question.name, "named mistake", f"not so. {hint}")
-    if not any(type(x) is type(right) or (_is_number(x) and _is_number(right)) for x in meant):
-        return Verdict(question.name, "wrong form", f"expected {_form(right)}, got {_form(mine)}.")
+    if not any(type(x) is type(right) or (is_number(x) and is_number(right)) for x in meant):
+        return Verdict(question.name, "wrong form", f"expected {form(right)}, got {form(mine)}.")
     return Verdict(question.name, "gap", f'not so. hint("{question.name}") gives a step.')
 
 
@@ -165,9 +153,9 @@ def _meant(mine: Any, right: Any, prompt: str) -> list:
         if isinstance(parts, (set, frozenset, list, tuple)):
             return [{x.strip(" \"'").casefold() if isinstance(x, str) else x for x in parts}]
         return [mine]
-    if isinstance(mine, (np.ndarray, np.generic, Tensor)) and np.size(mine) == 1:
+    if isinstance(mine, (np.ndarray, np.generic, Tensor)) and np.asarray(mine).size == 1:
         mine = mine.item()
-    if not _is_number(right) or not isinstance(mine, str):
+    if not is_number(right) or not isinstance(mine, str):
         return [mine]
     text = mine.strip().replace("\u2212", "-")
     found = re.fullmatch(r"([-+]?[\d,_]*\.?\d+(?:e[-+]?\d+)?)\s*(.*)", text, re.IGNORECASE)
@@ -191,60 +179,10 @@ def _raised(exercise: Exercise, error: BaseException, mine: Callable) -> tuple[s
     return "raises", _where(error, mine)
 
 
-def observe(function: Callable, case: Case, gradient: bool = True) -> Observation:
-    """Call `function` on copies of the arguments: what it returns, where it sends gradient, what it overwrites."""
-    copies = [
-        x.clone().requires_grad_(gradient and x.is_floating_point()) if torch.is_tensor(x) else copy.deepcopy(x)
-        for x in case
-    ]
-    # Writing into a leaf would raise; into a clone it does not, and is seen below.
-    arguments = [x.clone() if torch.is_tensor(x) else x for x in copies]
-    with torch.enable_grad():
-        output = function(*arguments)
-    if output is None or output is ...:
-        raise NotAttempted(worked=output is None and _does_something(function))
-    changed = tuple(
-        i for i, (a, b) in enumerate(zip(arguments, case, strict=True)) if torch.is_tensor(b) and not torch.equal(a, b)
-    )
-    return Observation(_detached(output), _gradients(output, copies) if gradient else (None,) * len(case), changed)
-
-
-def _does_something(function: Callable) -> bool:
-    """Whether a function names anything but its arguments; a stub does not."""
-    code = getattr(function, "__code__", None)
-    return code is not None and bool(code.co_names or code.co_nlocals > code.co_argcount)
-
-
 def _flows(one: Observation, i: int) -> bool:
     """Whether gradient reaches argument i."""
     gradient = one.gradients[i]
     return gradient is not None and bool(gradient.any())
-
-
-def _as(expected: Any, mine: Any) -> Any:
-    """An answer in the library of the expected one; as it is where it is none of numbers."""
-    try:
-        if torch.is_tensor(expected) and not torch.is_tensor(mine):
-            return torch.as_tensor(np.asarray(mine))
-        if isinstance(expected, (tuple, list)) and isinstance(mine, (Tensor, np.ndarray)):
-            return mine.tolist()
-        if _is_number(expected) and isinstance(mine, (Tensor, np.ndarray, np.generic)) and np.size(mine) == 1:
-            return mine.item()
-    except (TypeError, ValueError, RuntimeError):
-        pass  # words, ragged lists
-    return mine
-
-
-def _gradients(output: Any, arguments: list) -> tuple[Tensor | None, ...]:
-    """Gradients of a fixed weighted sum of all that was returned; zeros where none arrives."""
-    parts = [x for x in _flat(output) if torch.is_tensor(x) and x.requires_grad]
-    learns = [x for x in arguments if torch.is_tensor(x) and x.requires_grad]
-    sums = [(x * torch.linspace(1, 2, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in parts]
-    grads = iter(torch.autograd.grad(sums, learns, allow_unused=True) if parts else [None] * len(learns))
-    return tuple(
-        (torch.zeros_like(x) if (g := next(grads)) is None else g) if torch.is_tensor(x) and x.requires_grad else None
-        for x in arguments
-    )
 
 
 def _looks_like(wrong: Callable, cases, seen: list[Observation], exercise: Exercise, names: list[str]) -> bool:
@@ -252,57 +190,11 @@ def _looks_like(wrong: Callable, cases, seen: list[Observation], exercise: Exerc
     skip = {i for i, name in enumerate(names) if name in exercise.detached}
     try:
         return all(
-            _same(observe(wrong, case, exercise.gradient), mine, exercise.rtol, skip)
+            same(observe(wrong, case, exercise.gradient), mine, exercise.rtol, skip)
             for case, mine in zip(cases, seen, strict=True)
         )
     except (RuntimeError, ValueError, TypeError, IndexError):
         return False  # this mistake cannot even be made on these inputs
-
-
-def _same(a: Observation, b: Observation, rtol: float, skip: Collection[int] = ()) -> bool:
-    return _close(a.output, b.output, rtol) and all(
-        _close_gradient(x, y, rtol)
-        for i, (x, y) in enumerate(zip(a.gradients, b.gradients, strict=True))
-        if x is not None and i not in skip
-    )
-
-
-def _close_gradient(a: Tensor | None, b: Tensor | None, rtol: float) -> bool:
-    """Close relative to the largest entry: a gradient's small entries are sums that cancel."""
-    if a is None or b is None:
-        return a is b
-    scale = b.abs().nan_to_num().max().item() if b.numel() else 0.0
-    return torch.allclose(a, b, rtol=10 * rtol, atol=10 * rtol * scale + ATOL, equal_nan=True)
-
-
-def _close(a: Any, b: Any, rtol: float) -> bool:
-    if _misfit(a, b, False):
-        return False
-    return all(
-        torch.allclose(x.double(), y.double(), rtol=rtol, atol=ATOL, equal_nan=True)
-        if torch.is_tensor(y)
-        else _equal(x, y, rtol)
-        for x, y in zip(_flat(a), _flat(b), strict=True)
-    )
-
-
-def _misfit(mine: Any, expected: Any, gradient: bool) -> str | None:
-    """What is wrong with the form of an output; None if it is that of the expected one."""
-    if isinstance(expected, (tuple, list)):
-        if not isinstance(mine, (tuple, list)) or len(mine) != len(expected):
-            return f"yours returns {_form(mine)}; expected {_form(expected)}."
-        return next((p for x, y in zip(mine, expected, strict=True) if (p := _misfit(x, y, gradient))), None)
-    if torch.is_tensor(expected):
-        if not torch.is_tensor(mine):
-            why = ""
-            if gradient and _is_number(mine):
-                why = " A plain number carries no gradient: leave out .item() and float()."
-            return f"yours returns {_form(mine)}; expected {_form(expected)}.{why}"
-        if mine.shape != expected.shape or mine.is_floating_point() != expected.is_floating_point():
-            return f"yours returns {_form(mine)}; expected {_form(expected)}."
-        return None
-    fits = (_is_number(mine) and _is_number(expected)) or type(mine) is type(expected)
-    return None if fits else f"yours returns {_form(mine)}; expected {_form(expected)}."
 
 
 def wrapped(text: str) -> str:
@@ -313,15 +205,6 @@ def wrapped(text: str) -> str:
 
 def _not_attempted(name: str) -> str:
     return f'not attempted yet. Stuck? hint("{name}") gives a step.'
-
-
-def _form(x: Any) -> str:
-    if torch.is_tensor(x):
-        kind = "one number as a tensor" if x.ndim == 0 else f"a tensor of shape {tuple(x.shape)}"
-        return kind if x.is_floating_point() else f"{kind} of {str(x.dtype).removeprefix('torch.')}"
-    if isinstance(x, (tuple, list)):
-        return f"{len(x)} things ({', '.join(_form(y) for y in x)})"
-    return f"a {type(x).__name__}"
 
 
 def _leaks(exercise: Exercise, names: list[str], seen: list[Observation]) -> str:
@@ -348,7 +231,7 @@ def _instead(names: list[str], seen: list[Observation], expected: list[Observati
 def _gradient_gap(names: list[str], seen: list[Observation], expected: list[Observation], rtol: float) -> str:
     for mine, right in zip(seen, expected, strict=True):
         for name, x, y in zip(names, mine.gradients, right.gradients, strict=True):
-            if x is None or _close_gradient(x, y, rtol):
+            if x is None or close_gradient(x, y, rtol):
                 continue
             if not x.isfinite().all():
                 return f"the value is right, but its gradient for {name} is not finite: a root or a division at 0?"
@@ -360,8 +243,8 @@ def _gradient_gap(names: list[str], seen: list[Observation], expected: list[Obse
 
 def _gap(seen: list[Observation], expected: list[Observation], rtol: float) -> str:
     """The constant factor between mine and right if there is one, else the largest gap and where it is."""
-    mine = [x.double() for one in seen for x in _flat(one.output) if torch.is_tensor(x)]
-    right = [x.double() for one in expected for x in _flat(one.output) if torch.is_tensor(x)]
+    mine = [x.double() for one in seen for x in flat(one.output) if torch.is_tensor(x)]
+    right = [x.double() for one in expected for x in flat(one.output) if torch.is_tensor(x)]
     if not mine:
         wrong = next((a.output, b.output) for a, b in zip(seen, expected, strict=True) if a.output != b.output)
         return f"yours returns {wrong[0]!r} where {wrong[1]!r} is expected."
@@ -400,28 +283,3 @@ def _where(error: BaseException, mine: Callable) -> str:
         return message
     line = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
     return f"{message}\n  in your line {own[-1].lineno}: {line}"
-
-
-def _flat(x: Any) -> list:
-    return [z for y in x for z in _flat(y)] if isinstance(x, (tuple, list)) else [x]
-
-
-def _detached(x: Any) -> Any:
-    if isinstance(x, (tuple, list)):
-        return tuple(_detached(y) for y in x)
-    return x.detach().clone() if torch.is_tensor(x) else x
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (int, float)) and not isinstance(x, bool)
-
-
-def _equal(a: Any, b: Any, rtol: float) -> bool:
-    if torch.is_tensor(a) and a.ndim == 0:
-        a = a.item()
-    if _is_number(a) and _is_number(b):
-        rtol = min(rtol, 1e-6) if b == round(b) else rtol  # whole numbers are exact
-        return abs(a - b) <= rtol * abs(b) + ATOL
-    if isinstance(a, str) and isinstance(b, str):
-        return a.strip().casefold() == b.strip().casefold()
-    return type(a) is type(b) and a == b
