@@ -2,7 +2,8 @@
 
 What a function does on a case is an `Observation`: what it returns and which gradients it sends to its arguments. A
 submission is right when it is observed to do what the reference does, and it "looks like" a named mistake when it does
-what that mistake does, on all cases. Nothing is compared as text, so any right program passes.
+what that mistake does, on all cases. Mistakes without a name are looked for in `diagnosis.py`. Nothing is compared as
+text, so any right program passes.
 """
 
 import inspect
@@ -36,13 +37,14 @@ from kd_teach.course.exercises.observing import (
     same,
     shaken,
 )
+from kd_teach.course.exercises.relation import in_which_cases
 
 
 class Verdict(NamedTuple):
     """What the checker says: `passed`, the kind of answer, and the block to read."""
 
     exercise: str
-    kind: str  # correct, not attempted, wrong form, named mistake, gap, gradient, raises, too slow
+    kind: str  # correct, not attempted, wrong form, named mistake, mutation, relation, gap, gradient, raises, too slow
     message: str
 
     @property
@@ -119,15 +121,18 @@ def _judged(
     for hint, wrong in exercise.mistakes.items():
         if _looks_like(wrong, cases, seen, exercise, names):
             return "named mistake", f"this looks like a known mistake. {hint}"
-    if not values_right and (found := diagnose(exercise, mine, cases, seen, expected)):
-        return found
-    if problem := next(
+    problem = next(
         (p for a, b in zip(seen, expected, strict=True) if (p := misfit(a.output, b.output, exercise.gradient))), None
-    ):
+    )
+    if not values_right and (found := diagnose(exercise, mine, cases, seen, expected)):
+        kind, words = found
+        return kind, f"{problem} {words}" if problem else words
+    if problem:
         return "wrong form", problem
     if values_right:
         return "gradient", _gradient_gap(names, seen, expected, exercise.rtol)
-    return "gap", _gap(seen, expected, exercise.rtol)
+    where = in_which_cases(names, cases, right)
+    return "gap", _gap(seen, expected, exercise.rtol) + (f" It is {where}." if where else "")
 
 
 def check_value(question: Question, mine: Any) -> Verdict:

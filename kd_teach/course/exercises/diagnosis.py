@@ -27,6 +27,8 @@ def diagnose(
     exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation], expected: list[Observation]
 ) -> tuple[str, str] | None:
     """The kind of explanation, "mutation" or "relation", and its words; None if none is found in time."""
+    if not all(torch.is_tensor(x) and x.isfinite().all() for x in map(_tensor, seen)):
+        return None  # words, or numbers that nothing can be read from
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _Search(exercise, mine, cases, seen).found(expected)
@@ -136,27 +138,34 @@ class _Search:
         return found is not None and found.partition("factor")[2][:4] == words.partition("factor")[2][:4]
 
     def _unused(self) -> str | None:
-        """An argument that changes the right result and not this one."""
-        case = self.cases[0]
+        """An argument that changes the right result and not this one, whatever is put in its place."""
         for i, name in enumerate(self.names):
-            x = case[i]
-            if torch.is_tensor(x) and x.is_floating_point():
-                other = x + torch.linspace(0.1, 1, x.numel()).view_as(x)
-            elif isinstance(x, float):
-                other = 1.37 * x
-            else:
-                continue
-            changed = (*case[:i], other, *case[i + 1 :])
+            others = [(*case[:i], other, *case[i + 1 :]) for case in self.cases for other in _others(case[i])]
+            before = [case for case in self.cases for _ in _others(case[i])]
             try:
-                mine = within(1.0, lambda changed=changed: self._observed(self.mine, changed))  # type: ignore[misc]
-                moved = not same(
-                    self._observed(self.exercise.answer, changed), self._observed(self.exercise.answer, case), 1e-5
-                )
+                mine = within(1.0, lambda others=others: [self._observed(self.mine, case) for case in others])  # type: ignore[misc]
+                was = within(1.0, lambda before=before: [self._observed(self.mine, case) for case in before])  # type: ignore[misc]
+                right = [self._observed(self.exercise.answer, case) for case in (*others, *before)]
             except Exception:
                 continue
-            if moved and str(mine.output) == str(self.seen[0].output):
+            moves = any(
+                not _values_alike(a, b) for a, b in zip(right[: len(others)], right[len(others) :], strict=True)
+            )
+            if moves and all(_values_alike(a, b) for a, b in zip(mine, was, strict=True)):
                 return name
         return None
+
+
+def _others(x: object) -> list:
+    """Other values of an argument."""
+    if torch.is_tensor(x) and x.is_floating_point():
+        return [-x, x.flip(0), 3 * x + 1]
+    return [1.37 * x] if isinstance(x, float) else []
+
+
+def _values_alike(a: Observation, b: Observation) -> bool:
+    x, y = _tensor(a), _tensor(b)
+    return x is not None and y is not None and x.shape == y.shape and torch.allclose(x, y, rtol=1e-6, equal_nan=True)
 
 
 def _copies(case: Case) -> list:

@@ -9,6 +9,7 @@ import ast
 import copy
 import functools
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -52,8 +53,9 @@ SIBLINGS = {  # a function, and what it is taken for
 }
 WORDS = {  # what a function is called in a sentence
     "amax": "the maximum", "mean": "the mean", "sum": "the sum", "std": "the standard deviation", "var": "the variance",
-    "median": "the median", "square": "the square", "abs": "the absolute value", "sqrt": "the root", "log": "the logarithm",
-    "exp": "the exponential", "softmax": "the softmax", "log_softmax": "the logarithm of the softmax", "relu": "the ReLU",
+    "median": "the median", "square": "the square", "abs": "the absolute value", "sqrt": "the root",
+    "log": "the logarithm", "exp": "the exponential", "softmax": "the softmax", "relu": "the ReLU",
+    "log_softmax": "the logarithm of the softmax",
     "sigmoid": "the sigmoid", "unit": "the scaling to length 1", "normalize": "the scaling to length 1",
     "pow": "the power", "detach": "the detach", "flatten": "the flattening", "norm": "the length",
     "vector_norm": "the length", "kl_div": "the KL divergence", "mse_loss": "the squared difference (mse)",
@@ -99,13 +101,15 @@ def mutants(reference: Callable, known: list[str]) -> Iterator[Mutant]:
         for kind, (words, put) in _changes(node, _Speech(tree, known), tree)
     ]
     found.sort(key=lambda one: one[0])
+    whose = re.compile(rf"\b({'|'.join(map(re.escape, known))})\b|the (student|teacher)'s part")
     groups: dict[str, list] = {}
     for one in found:
-        groups.setdefault(one[1], []).append(one)
-    for words, ones in groups.items():
+        groups.setdefault(whose.sub("", one[1]), []).append(one)
+    for ones in groups.values():
         if len(ones) > 1:  # first wherever it can be made: student and teacher are often written out alike
+            words = " and likewise: ".join(dict.fromkeys(one[1] for one in ones[:2]))
             yield from program.mutant(words, [(name, i, put) for _, _, name, i, put in ones])
-        for _, _, name, i, put in ones:
+        for _, words, name, i, put in ones:
             yield from program.mutant(words, [(name, i, put)])
 
 
@@ -443,8 +447,6 @@ def _of_reductions(node, speech, tree) -> Iterator[Change]:
             yield f"the limit is missing ({keyword.arg})", lambda n: n.func.value
     if name == "cross_entropy" and not node.keywords:
         yield "summed, not averaged over the batch", functools.partial(_with_keyword, key="reduction", value="sum")
-    if name in ("cross_entropy", "softmax", "log_softmax", "kl_div"):
-        pass
     if name in ("mean", "sum") and not node.keywords and not node.args:
         yield f"{word} runs over the batch only (dim=0)", functools.partial(_with_keyword, key="dim", value=0)
         for other in ("mean", "sum"):

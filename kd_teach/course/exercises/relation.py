@@ -53,9 +53,11 @@ def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base
             too = sign if sign > 0 else -1
             said = "" if sign > 0 else ", and its sign is turned"
             if all(_near(r, too * v) for r, v in zip(ratios, values, strict=True)):
-                return f"too large by the factor {name.rstrip(',')}: a division by it (a mean) is missing, or it is in twice{said}"
+                size = name.rstrip(",")
+                return f"too large by the factor {size}: a division by it (a mean) is missing, or it is in twice{said}"
             if all(_near(r, too / v) for r, v in zip(ratios, values, strict=True)):
-                return f"too small by the factor {name.rstrip(',')}: it is missing, or divided by once too often (a mean for a sum){said}"
+                size = name.rstrip(",")
+                return f"too small by the factor {size}: it is missing, or divided by once too often (a mean){said}"
     return None
 
 
@@ -85,7 +87,7 @@ def _ratio(x: Tensor, y: Tensor) -> float | None:
 def place(
     names: Sequence[str], cases: Sequence[Case], seen: list[Observation], expected: list[Observation]
 ) -> str | None:
-    """Where the result is wrong: on the diagonal, under a condition on an argument, in some cases only."""
+    """Where the result is wrong: on the diagonal, or under a condition on an argument."""
     pairs = [(flat(a.output), flat(b.output)) for a, b in zip(seen, expected, strict=True)]
     if any(len(a) != 1 or len(b) != 1 or not torch.is_tensor(a[0]) or not torch.is_tensor(b[0]) for a, b in pairs):
         return None
@@ -95,13 +97,19 @@ def place(
     shares = torch.cat([w.flatten() for w in wrong]).float().mean()
     if pairs[0][0][0].ndim and 0 < shares < 1:
         for said, masks in _conditions(names, cases, wrong):
-            if all(bool((w <= m).all()) for w, m in zip(wrong, masks, strict=True)) and not all(m.all() for m in masks):
+            inside = all(bool((w <= m).all()) for w, m in zip(wrong, masks, strict=True))
+            most = 2 * sum(int(w.sum()) for w in wrong) >= sum(int(m.sum()) for m in masks)
+            if inside and most and not all(m.all() for m in masks):
                 return f"right everywhere but {said}: look at how this case is treated"
-    bad = [bool(w.any()) for w in wrong]
-    if any(bad) and not all(bad):
-        told = [f"wrong in case {i + 1}" if b else f"right in case {i + 1}" for i, b in enumerate(bad)]
-        return "; ".join(f"{t} ({_case(names, case)})" for t, case in zip(told, cases, strict=True))
     return None
+
+
+def in_which_cases(names: Sequence[str], cases: Sequence[Case], right: Sequence[bool]) -> str | None:
+    """Which cases come out right and which wrong, with what they are; None if all are alike."""
+    if all(right) or not any(right):
+        return None
+    told = [f"right in case {i + 1}" if ok else f"wrong in case {i + 1}" for i, ok in enumerate(right)]
+    return "; ".join(f"{t} ({_case(names, case)})" for t, case in zip(told, cases, strict=True))
 
 
 def _conditions(names, cases, wrong):

@@ -1,8 +1,8 @@
 """The checker's table: `python -m tests.course.exercises.measure [name ...]`.
 
-The half that is only measured is `corpus_measured.py`; the other half is the exercises' own mistakes and variants, and
-`corpus_named.py`, mistakes that were written by hand once. A wrong answer is explained truly where what the checker says
-beyond the numbers matches the pattern beside the answer, misleading where it does not.
+`corpus_measured.py` is only measured; the checker is tuned on the exercises' own mistakes and variants. A wrong answer
+is explained truly where what the checker says beyond the numbers matches the pattern beside the answer, and may be
+misleading where it does not: read those.
 """
 
 import math
