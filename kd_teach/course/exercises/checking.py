@@ -126,7 +126,7 @@ def _judged(
     )
     if not values_right and (found := diagnose(exercise, mine, cases, seen, expected)):
         kind, words = found
-        return kind, f"{problem} {words}" if problem else words
+        return kind, f"{problem} {words[0].upper()}{words[1:]}" if problem else words
     if problem:
         return "wrong form", problem
     if values_right:

@@ -19,7 +19,7 @@ from kd_teach.course.exercises.mutation import Mutant, around, mutants
 from kd_teach.course.exercises.observing import Observation, as_expected, flat, observe, same, shaken
 from kd_teach.course.exercises.relation import factor, place
 
-SECONDS = 1.5  # for the search; only whoever is wrong waits
+SECONDS = 1.2  # for the search; only whoever is wrong waits
 UNSEEN = (101, 202)  # seeds
 
 

@@ -456,8 +456,8 @@ def _of_reductions(node, speech, tree) -> Iterator[Change]:
                 functools.partial(_two_reductions, first=other, dim=1),
             )
             yield (
-                f"{WORDS[other]} runs over the entries of a sample, then {'the mean' if other == 'sum' else 'the sum'} over "
-                "the batch: a size divides too much or too little",
+                f"{WORDS[other]} runs over the entries of a sample, then "
+                f"{'the mean' if other == 'sum' else 'the sum'} over the batch: a size divides too much or too little",
                 functools.partial(_two_reductions, first=other, dim=None),
             )
         yield f"the order is wrong: {word} is taken before the square or the absolute value", _reduced_first

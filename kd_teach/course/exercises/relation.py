@@ -45,7 +45,7 @@ def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base
     if any(r is None for r in ratios):
         return None
     if all(abs(r + 1) < 1e-4 for r in ratios if r is not None):
-        return "the sign is turned: a minus too many or too few"
+        return "of the wrong sign: a minus is missing or too many"
     named = [{_bare(name): (name, value) for name, value in factors(names, case).items()} for case in cases]
     for bare, (name, _) in named[0].items():
         values = [of.get(bare, ("", float("nan")))[1] for of in named]

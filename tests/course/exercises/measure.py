@@ -13,6 +13,7 @@ import time
 from collections import Counter
 
 import numpy as np
+import scipy.stats  # noqa: F401  an answer uses it, and its first import takes seconds
 import torch
 import torch.nn.functional as F
 from torch import nn

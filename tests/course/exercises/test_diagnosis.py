@@ -35,7 +35,7 @@ def gap(s, t, power=2, dim=1):
     ("mine", "kind", "says"),
     [
         (lambda s, t, T: gap(s, t).abs().sum(1).mean(), "mutation", "T, a factor, is missing"),
-        (lambda s, t, T: T * gap(s, t).abs().mean(), "mutation", "the mean stands where the sum belongs"),
+        (lambda s, t, T: T * gap(s, t).abs().mean(), "mutation", "the sum of the flattening is missing"),
         (lambda s, t, T: T * gap(s, t).abs().sum(), "mutation", "the sum stands where the mean belongs"),
         (
             lambda s, t, T: T * gap(s, t, 1).abs().sum(1).mean(),
@@ -48,15 +48,17 @@ def gap(s, t, power=2, dim=1):
             "the square stands where the absolute value",
         ),
         (lambda s, t, T: -T * gap(s, t).abs().sum(1).mean(), "mutation", "the sign is turned"),
-        (lambda s, t, T: T * gap(s.relu(), t).abs().sum(1).mean(), "mutation", "a ReLU is applied to s first"),
+        (
+            lambda s, t, T: T * gap(s.relu(), t).abs().sum(1).mean(),
+            "mutation",
+            "the ReLU is taken of what goes into the square",
+        ),
         (lambda s, t, T: 7 * T * gap(s, t).abs().sum(1).mean(), "gap", "yours is 7 times"),
-        (lambda s, t, T: T * gap(s, t).abs().sum(1).mean() * len(s) * s.shape[3], "relation", "factor"),
-        (lambda s, t, T: gap(s, t).abs().mean(), "mutation", "two slips"),
+        (lambda s, t, T: T * gap(s, t).abs().sum(1).mean() * len(s) * s.shape[3], "mutation", "two slips"),
+        (lambda s, t, T: gap(s, t).abs().mean(), "relation", "T plays no part"),
     ],
 )
 def test_a_mistake_without_a_name_is_explained(mine, kind, says):
-    if says == "factor":  # N W: no size of its own is said to be missing
-        kind, says = "gap", "expected is"
     verdict = check_function(OWN, mine)
     assert verdict.kind == kind and says in verdict.message, verdict
     assert "square()" not in verdict.message
