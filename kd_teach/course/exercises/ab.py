@@ -193,6 +193,7 @@ WEIGHTS = Exercise(
     prompt="Weights for the given number of stages, a list: 1 for the last stage, for each stage before it half of the "
     "next one's.",
     reference=stage_weights,
+    gradient=False,
     cases=lambda: [(3,), (4,), (1,)],
     mistakes={
         "The other way round: the last, deepest stage has weight 1.": lambda stages: stage_weights(stages)[::-1],

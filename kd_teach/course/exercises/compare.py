@@ -37,6 +37,7 @@ PAIRED_T = Exercise(
     prompt="The t statistic of paired runs: the mean of the differences a - b, divided by their standard error.\n"
     "a, b: (n,) accuracies of two methods; entry i of both comes from seed i. One number.",
     reference=paired_t,
+    gradient=False,
     cases=lambda: [accuracies(0, 5), accuracies(1, 9)],
     mistakes={
         "That is the test of independent runs: it throws the pairs away. Take the differences first.": unpaired_t,

@@ -20,8 +20,9 @@ PREFIX = "my_"  # the learner's function is called so, lest it hide the library'
 class Exercise:
     """A function to write.
 
-    The reference is the solution as a learner would write it, and its source is what `solution` shows: the equation of
-    the method's own file, or a step of it. It uses `torch`, `F`, `nn`, `math`, and of the package what `uses` names.
+    Name, prompt, reference and cases make one. The reference is the solution as a learner would write it, and its
+    source is what `solution` shows: the equation of the method's own file, or a step of it. It uses `torch`, `F`, `nn`,
+    `math`, and of the package what `uses` names.
 
     Args:
         name: "kd.loss": the notebook's method, a dot, the thing to write.
@@ -30,7 +31,7 @@ class Exercise:
         cases: makes the inputs, a list of argument tuples in float32. Two or more, so that chance agrees with no
             mistake: other batch sizes, unequal sizes of student and teacher where the method allows them.
         mistakes: what a wrong program computes, under the hint that its author needs. The hint names the mistake and
-            what to do; it does not print the answer.
+            what to do; it does not print the answer. Most mistakes need none: `mutation.py` finds them by itself.
         hints: steps towards the solution, one more each time that `hint` is called.
         uses: functions of the package that the reference calls, as "rkd.distances": module of `kd_teach.methods`, name.
         called: the learner's function, without its "my_"; by default like the reference.
@@ -47,15 +48,15 @@ class Exercise:
     prompt: str
     reference: Callable
     cases: Callable[[], Sequence[Case]]
-    mistakes: Mapping[str, Callable]
-    hints: Sequence[str]
+    mistakes: Mapping[str, Callable] = field(default_factory=dict)
+    hints: Sequence[str] = ("Read the description again, and write down the shape after each step.",)
     uses: tuple[str, ...] = ()
     called: str = ""
     detached: tuple[str, ...] = ()
     also_right: Mapping[str, Callable] = field(default_factory=dict)
     gradient: bool = True
     stars: int = 2
-    seconds: float = 20.0
+    seconds: float = 5.0
     rtol: float = 1e-4
 
     @property

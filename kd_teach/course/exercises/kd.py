@@ -59,7 +59,7 @@ LOSS = Exercise(
     "z_s, z_t: logits (N, K) of student and teacher. No gradient may reach z_t.",
     reference=kd,
     called="kd_loss",
-    cases=lambda: [(logits(1, 8), logits(2, 8), 4.0), (logits(3, 5, k=4), logits(4, 5, k=4), 2.0)],
+    cases=lambda: [(logits(1, 8), logits(2, 8), 3.0), (logits(3, 5, k=4), logits(4, 5, k=4), 2.0)],
     detached=("z_t",),
     mistakes={
         "T² is missing: without it the gradient fades as T grows.": lambda s, t, T: kd(s, t.detach(), T) / T**2,
@@ -122,7 +122,7 @@ TOTAL = Exercise(
     reference=kd_total,
     uses=("kd.kd",),
     cases=lambda: [
-        (logits(1, 6), logits(2, 6), torch.tensor([0, 3, 9, 1, 1, 5]), 4.0, 0.9, 0.1),
+        (logits(1, 6), logits(2, 6), torch.tensor([0, 3, 9, 1, 1, 5]), 3.0, 0.9, 0.1),
         (logits(5, 3, k=4), logits(6, 3, k=4), torch.tensor([2, 0, 3]), 2.0, 0.3, 1.0),
     ],
     detached=("z_t",),

@@ -1,15 +1,19 @@
 """The checker's answers to what learners hand in, on a toy exercise: the mean over samples of the squared distance."""
 
 import contextlib
+import os
+import random
+import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
 
 from kd_teach.course.exercises import Exercise, Question, check, get_exercise, hint, list_exercises, solution
 from kd_teach.course.exercises.checking import check_function, check_value
-from kd_teach.course.exercises.limits import TooSlow, within
+from kd_teach.course.exercises.limits import MOST, Raised, TooSlow, within
 
 
 def distance(s, t):
@@ -41,7 +45,7 @@ TOY = Exercise(
         (3.0, "wrong form", "expected a function, got a float"),
         (lambda s: s.sum(), "wrong form", "your function takes (s); expected my_distance(s, t)"),
         (lambda s, t: distance(s, t).item(), "wrong form", "leave out .item()"),
-        (lambda s, t: (s - t).pow(2).sum(dim=1), "wrong form", "a tensor of shape (4,); expected one number"),
+        (lambda s, t: (s - t).pow(2).sum(dim=1), "mutation", "a tensor of shape (4,); expected one number"),
         (lambda s, t: (s, t), "wrong form", "2 things"),
         (lambda s, t: "done", "wrong form", "a str"),
         (lambda s, t: (s - t.detach()).abs().sum(dim=1).mean(), "named mistake", "The square is missing."),
@@ -50,7 +54,7 @@ TOY = Exercise(
         (lambda s, t: (s - t).pow(2).sum(dim=1).mean(), "gradient", "gradient reaches t"),
         (lambda s, t: distance(s.detach(), t), "gradient", "no gradient reaches s"),
         (lambda s, t: 0.5 * distance(s, t) + 0.5 * distance(s.detach(), t), "gradient", "its gradient for s is not"),
-        (lambda s, t: distance(s, t) / 2, "gap", "yours is 0.5 times the expected value"),
+        (lambda s, t: distance(s, t) / 2, "relation", "too small by the factor 2"),
         (lambda s, t: distance(s, t) + 1, "gap", "expected is"),
         (lambda s, t: distance(s, t).sub(1e3).sqrt(), "gap", "NaN or infinite"),
         (lambda s, t: s @ t, "raises", "RuntimeError"),
@@ -116,7 +120,10 @@ def test_endless_loop_is_stopped_and_its_thread_ends():
 def test_within_hands_on_answers_and_errors():
     assert within(5, lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
-        within(5, lambda: 1 / 0)
+        try:
+            within(5, lambda: 1 / 0)
+        except Raised as raised:
+            raise raised.error from None
     with pytest.raises(TooSlow):
         within(0.1, lambda: time.sleep(1))
 
@@ -212,3 +219,140 @@ def test_unknown_names_get_the_nearest():
         check("kd.los", None)
     with pytest.raises(ValueError, match="Unknown topic"):
         list_exercises("kdd")
+
+
+def forgets(s, t):
+    (s - t.detach()).pow(2).sum(dim=1).mean()
+
+
+def detaches_the_student(s, t):
+    return (s.detach() - t).pow(2).sum(dim=1).mean()
+
+
+def nearly(s, t):
+    return distance(s, t) * 1.0005
+
+
+@pytest.mark.parametrize(
+    ("mine", "kind", "says"),
+    [
+        (forgets, "wrong form", "is the `return` at its end missing?"),
+        (detaches_the_student, "gradient", "gradient reaches t and none reaches s: the wrong one is detached"),
+        (nearly, "gap", "right up to 5e-04"),
+    ],
+)
+def test_says_what_is_true(mine, kind, says):
+    verdict = check_function(TOY, mine)
+    assert verdict.kind == kind and says in verdict.message, verdict
+
+
+def test_error_of_torch_is_no_stub():
+    def mine(s, t):
+        return torch.empty(2, 2, device="meta").item()
+
+    assert check_function(TOY, mine).kind == "raises"
+
+
+def test_verdict_is_true_only_when_passed():
+    assert check_function(TOY, distance)
+    assert not check_function(TOY, lambda s, t: s.sum()) and not check_function(TOY, lambda s, t: None)
+    assert check_value(QUESTION, 0.5) and not check_value(QUESTION, 2)
+
+
+def mean_of(x):
+    return x.mean()
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        lambda x: x.mean().item(), lambda x: x.numpy().mean(), lambda x: np.asarray(x.mean()), lambda x: x.mean(),
+        lambda x: x.mean().double(), lambda x: np.float64(x.mean()),
+    ],
+)  # fmt: skip
+def test_without_gradient_a_number_is_a_number(mine):
+    cases = [(numbers(1, 4, 3),), (numbers(2, 2, 2),)]
+    assert check_function(Exercise("toy.mean", "The mean.", mean_of, lambda: cases, gradient=False), mine)
+    assert not check_function(Exercise("toy.mean", "The mean.", mean_of, lambda: cases, gradient=False), lambda x: 1.0)
+
+
+@pytest.mark.parametrize(
+    ("mine", "right", "passes"),
+    [
+        ("16x", 16, True), ("16 times", 16.0, True), ("134 MB", 134.2, True), ("134 kg", 134.2, False),
+        ("10%", 0.1, True), ("10 %", 10, True), (np.int64(9), 9, True), (np.float64(0.1), 0.1, True),
+        (250_000, 250_047, False), (250_000.0, 250_047.0, False), ("1,000", 1000, True), ("many", 9, False),
+        (["A", "b "], {"a", "b"}, True), (frozenset({"a", "b"}), {"a", "b"}, True), ("b, a", {"a", "b"}, True),
+        (["a"], {"a", "b"}, False), ("\u2212 1", -1, False), ("\u22121", -1, True),
+    ],
+)  # fmt: skip
+def test_a_value_is_taken_as_what_it_is(mine, right, passes):
+    question = Question(**{**vars(QUESTION), "answer": lambda: right, "prompt": "How many MB?", "wrong": {}})
+    assert check_value(question, mine).passed == passes, check_value(question, mine)
+
+
+def leaves_everything_changed(s, t):
+    torch.manual_seed(0), random.seed(0), torch.set_default_dtype(torch.float64)
+    np.random.seed(0)  # noqa: NPY002
+    torch.set_grad_enabled(False), os.chdir("/"), torch.use_deterministic_algorithms(True)
+    sys.stdout = None
+    torch.nn.functional.mse_loss = torch.Tensor.pow = lambda *args, **kwargs: torch.zeros(())
+    return torch.zeros(())
+
+
+def state():
+    return (
+        torch.get_rng_state().tolist(), random.getstate(), torch.get_default_dtype(),
+        torch.is_grad_enabled(), os.getcwd(), torch.are_deterministic_algorithms_enabled(), sys.stdout,
+        torch.nn.functional.mse_loss, torch.Tensor.pow,
+    )  # fmt: skip
+
+
+def test_what_a_submission_changes_is_put_back_and_earns_nothing():
+    before = state()
+    assert not check_function(TOY, leaves_everything_changed).passed
+    assert state() == before
+
+
+def test_a_function_of_torch_that_was_overwritten_before_is_the_original_inside(monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "pow", lambda x, p: 0 * x)
+    fake = torch.Tensor.pow
+    assert not check_function(TOY, lambda s, t: torch.zeros(()) * s.sum()).passed
+    assert torch.Tensor.pow is fake
+
+
+class Wordless(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), Wordless(), RecursionError()])
+def test_whatever_is_raised_is_an_answer(error):
+    def mine(s, t):
+        raise error
+
+    assert check_function(TOY, mine).kind == "raises"
+
+
+def test_a_loop_that_catches_everything_and_a_flood_are_stopped(capsys):
+    def stubborn(s, t):
+        while True:
+            try:  # noqa: SIM105  what a beginner writes
+                s = s + 1
+            except:  # noqa: E722  what a beginner writes
+                pass
+
+    def loud(s, t):
+        while True:
+            print("x" * 100)
+
+    before, started = threading.active_count(), time.perf_counter()
+    assert check_function(TOY, stubborn).kind == "too slow"
+    assert "prints without end" in check_function(TOY, loud).message
+    assert time.perf_counter() - started < 10 and threading.active_count() == before
+    assert len(capsys.readouterr().out) <= MOST
+
+
+def test_four_things_make_an_exercise():
+    exercise = Exercise("toy.own", "The squared distance.", distance, TOY.cases, detached=("t",))
+    assert check_function(exercise, distance) and exercise.stub() and exercise.solution() and exercise.hints

@@ -1,0 +1,187 @@
+"""What a wrong function most likely does wrong: the mutant that behaves like it, or the relation to the right result.
+
+Nothing is said that was not seen on all cases of the exercise and on two that nobody has seen.
+"""
+
+import contextlib
+import inspect
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from kd_teach.course.exercises.exercise import Case, Exercise
+from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow, within
+from kd_teach.course.exercises.mutation import Mutant, around, mutants
+from kd_teach.course.exercises.observing import Observation, as_expected, flat, observe, same, shaken
+from kd_teach.course.exercises.relation import factor, place
+
+SECONDS = 1.2  # for the search; only whoever is wrong waits
+UNSEEN = (101, 202)  # seeds
+
+
+def diagnose(
+    exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation], expected: list[Observation]
+) -> tuple[str, str] | None:
+    """The kind of explanation, "mutation" or "relation", and its words; None if none is found in time."""
+    if not all(torch.is_tensor(x) and x.isfinite().all() for x in map(_tensor, seen)):
+        return None  # words, or numbers that nothing can be read from
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _Search(exercise, mine, cases, seen).found(expected)
+
+
+class _Search:
+    def __init__(self, exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation]) -> None:
+        self.exercise, self.mine, self.cases, self.seen = exercise, mine, cases, seen
+        self.names = list(inspect.signature(exercise.reference).parameters)
+        self.skip = {i for i, name in enumerate(self.names) if name in exercise.detached}
+        self.unseen: list[tuple[Case, Observation]] | None = None
+        self.end = time.monotonic() + SECONDS
+        self.outputs = [_tensor(one) for one in seen]
+
+    def found(self, expected: list[Observation]) -> tuple[str, str] | None:
+        near: list[tuple[Mutant, Tensor]] = []
+        for mutant in self._mutants():
+            if time.monotonic() > self.end:
+                break
+            first = self._first(mutant.function)
+            if first is None:
+                continue
+            if _alike(first, self.outputs[0], self.exercise.rtol):
+                if self._behaves_like(mutant.function):
+                    return "mutation", f"this looks like a slip of one step: {mutant.words}."
+            elif factor(self.names, self.cases[:1], [self.outputs[0]], [first]):  # type: ignore[list-item]
+                near.append((mutant, first))
+        right = [_tensor(one) for one in expected]
+        if all(x is not None and y is not None for x, y in zip(self.outputs, right, strict=True)):
+            words = factor(self.names, self.cases, self.outputs, right)  # type: ignore[arg-type]
+            if words and self._scaled_like(self.exercise.answer, words):
+                return "relation", f"yours is {words}."
+        if unused := self._unused():
+            return "relation", f"{unused} plays no part in your result."
+        self.end += 0.3
+        for mutant, _ in near:
+            if time.monotonic() > self.end:
+                break
+            if words := self._factor_beside(mutant.function):
+                return "mutation", f"this looks like two slips: {mutant.words}; and the result is then {words}."
+        words = place(self.names, self.cases, self.seen, expected)
+        return ("relation", f"yours is {words}.") if words else None
+
+    def _mutants(self) -> Iterator[Mutant]:
+        with contextlib.suppress(OSError, TypeError, SyntaxError):  # a reference without a source
+            yield from chain(
+                mutants(self.exercise.reference, self.names),
+                around(self.exercise.reference, self.names, list(self.cases)),
+            )
+
+    def _first(self, function: Callable) -> Tensor | None:
+        if self.outputs[0] is None:
+            return None
+        try:
+            with torch.no_grad():
+                return _tensor(Observation(function(*_copies(self.cases[0])), (), ()))
+        except Exception:  # a mutant need not run
+            return None
+
+    def _behaves_like(self, function: Callable) -> bool:
+        try:
+            return all(
+                same(self._observed(function, case), one, self.exercise.rtol, self.skip)
+                for case, one in [*zip(self.cases, self.seen, strict=True), *self._fresh()]
+            )
+        except Exception:
+            return False
+
+    def _observed(self, function: Callable, case: Case) -> Observation:
+        return observe(function, case, self.exercise.gradient)
+
+    def _fresh(self) -> list[tuple[Case, Observation]]:
+        """What the submission does on cases that nobody has seen."""
+        if self.unseen is None:
+            cases = [case for seed in UNSEEN for case in shaken(self.cases, seed)]
+            try:
+                seen = within(2.0, lambda: [self._observed(self.mine, case) for case in cases])
+            except (Raised, TooLoud, TooSlow):
+                return [(cases[0], Observation(None, (), ()))]  # like nothing
+            if not self.exercise.gradient:
+                right = [self._observed(self.exercise.answer, case) for case in cases]
+                seen = [
+                    one._replace(output=as_expected(r.output, one.output)) for one, r in zip(seen, right, strict=True)
+                ]
+            self.unseen = list(zip(cases, seen, strict=True))
+        return self.unseen
+
+    def _factor_beside(self, function: Callable) -> str | None:
+        try:
+            base = [_tensor(self._observed(function, case)) for case in self.cases]
+        except Exception:
+            return None
+        if any(x is None for x in [*base, *self.outputs]):
+            return None
+        words = factor(self.names, self.cases, self.outputs, base)  # type: ignore[arg-type]
+        return words if words and self._scaled_like(function, words) else None
+
+    def _scaled_like(self, function: Callable, words: str) -> bool:
+        """Whether the same factor is found on the unseen cases too."""
+        try:
+            cases = [case for case, _ in self._fresh()]
+            mine = [_tensor(one) for _, one in self._fresh()]
+            base = [_tensor(self._observed(function, case)) for case in cases]
+            found = factor(self.names, cases, mine, base)  # type: ignore[arg-type]
+        except Exception:
+            return False
+        return found is not None and found.partition("factor")[2][:4] == words.partition("factor")[2][:4]
+
+    def _unused(self) -> str | None:
+        """An argument that changes the right result and not this one, whatever is put in its place."""
+        for i, name in enumerate(self.names):
+            others = [(*case[:i], other, *case[i + 1 :]) for case in self.cases for other in _others(case[i])]
+            before = [case for case in self.cases for _ in _others(case[i])]
+            try:
+                mine = within(1.0, lambda others=others: [self._observed(self.mine, case) for case in others])  # type: ignore[misc]
+                was = within(1.0, lambda before=before: [self._observed(self.mine, case) for case in before])  # type: ignore[misc]
+                right = [self._observed(self.exercise.answer, case) for case in (*others, *before)]
+            except Exception:
+                continue
+            moves = any(
+                not _values_alike(a, b) for a, b in zip(right[: len(others)], right[len(others) :], strict=True)
+            )
+            if moves and all(_values_alike(a, b) for a, b in zip(mine, was, strict=True)):
+                return name
+        return None
+
+
+def _others(x: object) -> list:
+    """Other values of an argument."""
+    if torch.is_tensor(x) and x.is_floating_point():
+        return [-x, x.flip(0), 3 * x + 1]
+    return [1.37 * x] if isinstance(x, float) else []
+
+
+def _values_alike(a: Observation, b: Observation) -> bool:
+    x, y = _tensor(a), _tensor(b)
+    return x is not None and y is not None and x.shape == y.shape and torch.allclose(x, y, rtol=1e-6, equal_nan=True)
+
+
+def _copies(case: Case) -> list:
+    return [x.clone() if torch.is_tensor(x) else x for x in case]
+
+
+def _tensor(one: Observation) -> Tensor | None:
+    """An output as one tensor; None if it is none of numbers."""
+    parts = flat(one.output)
+    try:
+        if len(parts) == 1 and torch.is_tensor(parts[0]):
+            return parts[0].detach().double()
+        return torch.tensor([float(x) for x in parts], dtype=torch.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _alike(a: Tensor, b: Tensor | None, rtol: float) -> bool:
+    return b is not None and a.shape == b.shape and torch.allclose(a, b, rtol=10 * rtol, atol=1e-6, equal_nan=True)

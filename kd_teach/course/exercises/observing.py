@@ -1,0 +1,174 @@
+"""What a function does on a case, and whether two functions do the same."""
+
+import copy
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kd_teach.course.exercises.exercise import Case
+
+ATOL = 1e-6
+
+
+class Observation(NamedTuple):
+    """What one call did."""
+
+    output: Any
+    gradients: tuple[Tensor | None, ...]  # one per argument; None for what is no float tensor
+    changed: tuple[int, ...]  # positions of the arguments that the call wrote into
+
+
+class NotAttempted(Exception):
+    """Nothing came back: the stub is still there, or, if it `worked`, a `return` is missing."""
+
+    def __init__(self, worked: bool) -> None:
+        super().__init__()
+        self.worked = worked
+
+
+def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
+    """The same cases with every float multiplied by a random number near 1: signs, zeros and shapes stay.
+
+    Plain numbers too, one factor a case: T = 4 becomes 4.3, so that a formula right at 2 and 4 only is found.
+    """
+    random = torch.Generator().manual_seed(seed)
+
+    def shake(x: Any) -> Any:
+        if torch.is_tensor(x) and x.is_floating_point():
+            return x * (1 + 0.2 * torch.rand(x.shape, generator=random))
+        return x * (1 + 0.2 * torch.rand((), generator=random).item()) if isinstance(x, float) else x
+
+    return [tuple(shake(x) for x in case) for case in cases]
+
+
+def observe(function: Callable, case: Case, gradient: bool = True) -> Observation:
+    """Call `function` on copies of the arguments: what it returns, where it sends gradient, what it overwrites."""
+    copies = [
+        x.clone().requires_grad_(gradient and x.is_floating_point()) if torch.is_tensor(x) else copy.deepcopy(x)
+        for x in case
+    ]
+    # Writing into a leaf would raise; into a clone it does not, and is seen below.
+    arguments = [x.clone() if torch.is_tensor(x) else x for x in copies]
+    with torch.enable_grad():
+        output = function(*arguments)
+    if output is None or output is ...:
+        raise NotAttempted(worked=output is None and _does_something(function))
+    changed = tuple(
+        i for i, (a, b) in enumerate(zip(arguments, case, strict=True)) if torch.is_tensor(b) and not torch.equal(a, b)
+    )
+    return Observation(_detached(output), _gradients(output, copies) if gradient else (None,) * len(case), changed)
+
+
+def _does_something(function: Callable) -> bool:
+    """Whether a function names anything but its arguments; a stub does not."""
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_names or code.co_nlocals > code.co_argcount)
+
+
+def as_expected(expected: Any, mine: Any) -> Any:
+    """An answer in the library of the expected one; as it is where it is none of numbers."""
+    try:
+        if torch.is_tensor(expected) and not torch.is_tensor(mine):
+            return torch.as_tensor(np.asarray(mine))
+        if isinstance(expected, (tuple, list)) and isinstance(mine, (Tensor, np.ndarray)):
+            return mine.tolist()
+        if is_number(expected) and isinstance(mine, (Tensor, np.ndarray, np.generic)) and np.asarray(mine).size == 1:
+            return mine.item()
+    except (TypeError, ValueError, RuntimeError):
+        pass  # words, ragged lists
+    return mine
+
+
+def _gradients(output: Any, arguments: list) -> tuple[Tensor | None, ...]:
+    """Gradients of a fixed weighted sum of all that was returned; zeros where none arrives."""
+    parts = [x for x in flat(output) if torch.is_tensor(x) and x.requires_grad]
+    learns = [x for x in arguments if torch.is_tensor(x) and x.requires_grad]
+    sums = [(x * torch.linspace(1, 2, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in parts]
+    grads = iter(torch.autograd.grad(sums, learns, allow_unused=True) if parts else [None] * len(learns))
+    return tuple(
+        (torch.zeros_like(x) if (g := next(grads)) is None else g) if torch.is_tensor(x) and x.requires_grad else None
+        for x in arguments
+    )
+
+
+def same(a: Observation, b: Observation, rtol: float, skip: Collection[int] = ()) -> bool:
+    return close(a.output, b.output, rtol) and all(
+        close_gradient(x, y, rtol)
+        for i, (x, y) in enumerate(zip(a.gradients, b.gradients, strict=True))
+        if x is not None and i not in skip
+    )
+
+
+def close_gradient(a: Tensor | None, b: Tensor | None, rtol: float) -> bool:
+    """Close relative to the largest entry: a gradient's small entries are sums that cancel."""
+    if a is None or b is None:
+        return a is b
+    scale = b.abs().nan_to_num().max().item() if b.numel() else 0.0
+    return torch.allclose(a, b, rtol=10 * rtol, atol=10 * rtol * scale + ATOL, equal_nan=True)
+
+
+def close(a: Any, b: Any, rtol: float) -> bool:
+    if misfit(a, b, False):
+        return False
+    return all(
+        torch.allclose(x.double(), y.double(), rtol=rtol, atol=ATOL, equal_nan=True)
+        if torch.is_tensor(y)
+        else equal(x, y, rtol)
+        for x, y in zip(flat(a), flat(b), strict=True)
+    )
+
+
+def misfit(mine: Any, expected: Any, gradient: bool) -> str | None:
+    """What is wrong with the form of an output; None if it is that of the expected one."""
+    if isinstance(expected, (tuple, list)):
+        if not isinstance(mine, (tuple, list)) or len(mine) != len(expected):
+            return f"yours returns {form(mine)}; expected {form(expected)}."
+        return next((p for x, y in zip(mine, expected, strict=True) if (p := misfit(x, y, gradient))), None)
+    if torch.is_tensor(expected):
+        if not torch.is_tensor(mine):
+            why = ""
+            if gradient and is_number(mine):
+                why = " A plain number carries no gradient: leave out .item() and float()."
+            return f"yours returns {form(mine)}; expected {form(expected)}.{why}"
+        if mine.shape != expected.shape or mine.is_floating_point() != expected.is_floating_point():
+            return f"yours returns {form(mine)}; expected {form(expected)}."
+        return None
+    fits = (is_number(mine) and is_number(expected)) or type(mine) is type(expected)
+    return None if fits else f"yours returns {form(mine)}; expected {form(expected)}."
+
+
+def form(x: Any) -> str:
+    if torch.is_tensor(x):
+        kind = "one number as a tensor" if x.ndim == 0 else f"a tensor of shape {tuple(x.shape)}"
+        return kind if x.is_floating_point() else f"{kind} of {str(x.dtype).removeprefix('torch.')}"
+    if isinstance(x, (tuple, list)):
+        return f"{len(x)} things ({', '.join(form(y) for y in x)})"
+    return f"a {type(x).__name__}"
+
+
+def flat(x: Any) -> list:
+    return [z for y in x for z in flat(y)] if isinstance(x, (tuple, list)) else [x]
+
+
+def _detached(x: Any) -> Any:
+    if isinstance(x, (tuple, list)):
+        return tuple(_detached(y) for y in x)
+    return x.detach().clone() if torch.is_tensor(x) else x
+
+
+def is_number(x: Any) -> bool:
+    return isinstance(x, (int, float)) and not isinstance(x, bool)
+
+
+def equal(a: Any, b: Any, rtol: float) -> bool:
+    if torch.is_tensor(a) and a.ndim == 0:
+        a = a.item()
+    if is_number(a) and is_number(b):
+        rtol = min(rtol, 1e-6) if b == round(b) else rtol  # whole numbers are exact
+        return abs(a - b) <= rtol * abs(b) + ATOL
+    if isinstance(a, str) and isinstance(b, str):
+        return a.strip().casefold() == b.strip().casefold()
+    return type(a) is type(b) and a == b
