@@ -11,9 +11,10 @@ def whole(name: str, value, low: int | None = None, high: int | None = None) -> 
     """The whole number that `value` is, from `low` to `high`; ValueError says what `name` is and should be."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} is {shown(value)}; expected a whole number{span(low, high)}.")
-    if (low is not None and value < low) or (high is not None and value > high):
+    number = int(value)
+    if (low is not None and number < low) or (high is not None and number > high):
         raise ValueError(f"{name} is {shown(value)}; expected a whole number{span(low, high)}.")
-    return int(value)
+    return number
 
 
 def number(

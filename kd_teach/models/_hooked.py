@@ -101,7 +101,7 @@ class Hooked(Shown):
                     f"preacts {name!r} is a {type(norm).__name__}, no BatchNorm2d, so its statistics are unknown; name "
                     "such a module: tapped(..., preacts=[...])."
                 )
-        return tuple(norms)
+        return tuple(norm for norm in norms if isinstance(norm, nn.BatchNorm2d))
 
     def _reached(self, pick: Callable[[Features], Sequence[Tensor]]) -> list[nn.Module]:
         if self.image_size is None:
@@ -109,8 +109,8 @@ class Hooked(Shown):
         twin = copy.deepcopy(self).eval().requires_grad_(True)
         weights = dict(twin.named_parameters())
         with torch.enable_grad():
-            total = sum(x.float().sum() for x in pick(twin(blank(twin, self.image_size))))
-            grads = torch.autograd.grad(total, list(weights.values()), allow_unused=True)
+            sums = [x.float().sum() for x in pick(twin(blank(twin, self.image_size)))]
+            grads = torch.autograd.grad(sums, list(weights.values()), allow_unused=True)
         found: dict[str, nn.Module] = {}
         for name, grad in zip(weights, grads, strict=True):
             if grad is not None:

@@ -32,7 +32,7 @@ class Shown(nn.Module):
             raise ValueError(
                 f"layout={layout!r} and tokens={tokens!r}; expected layout='NCHW' or 'NHWC' and tokens=None or 'grid'."
             )
-        self.patch = next((m.stride[0] for m in model.modules() if _cuts_patches(m)), None)
+        self.patch = next((size for m in model.modules() if (size := _patch_of(m))), None)
         was_training = model.training
         self.image_size, runs = dry_runs(self.eval().watch)
         self.train(was_training)
@@ -124,8 +124,11 @@ def grid_of(tokens: Tensor, images: Tensor, patch: int | None) -> Tensor:
     return tokens[:, L - h * w :].mT.reshape(N, D, h, w)
 
 
-def _cuts_patches(module: nn.Module) -> bool:
-    return isinstance(module, nn.Conv2d) and module.kernel_size == module.stride and module.stride[0] > 1
+def _patch_of(module: nn.Module) -> int | None:
+    """The side of the patches that a convolution cuts an image into; None if it is none that does."""
+    if isinstance(module, nn.Conv2d) and module.kernel_size == module.stride and module.stride[0] > 1:
+        return module.stride[0]
+    return None
 
 
 def _check(values: Sequence[Tensor], name: str, *, dims: int, expected: str) -> None:

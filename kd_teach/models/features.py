@@ -1,6 +1,6 @@
 """What every network shows of one forward pass: the one thing that methods, plots and the loop speak in."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +67,7 @@ def look(network: nn.Module, images: Tensor) -> Features:
 
 def unwrapped(network: nn.Module) -> nn.Module:
     """The network inside `torch.compile` and DataParallel: the wrappers answer no questions and rename the weights."""
-    while isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(network, "_orig_mod"):
-        network = network._orig_mod if hasattr(network, "_orig_mod") else network.module
-    return network
+    inner: Any = network
+    while isinstance(inner, (nn.DataParallel, nn.parallel.DistributedDataParallel)) or hasattr(inner, "_orig_mod"):
+        inner = inner._orig_mod if hasattr(inner, "_orig_mod") else inner.module
+    return inner

@@ -176,7 +176,8 @@ class _Watch(fx.Interpreter):
 
     def __init__(self, extractor: "DualGraphModule", wanted: set[fx.Node]) -> None:
         super().__init__(extractor)
-        self.wanted, self.shapes = wanted, {}
+        self.wanted = wanted
+        self.shapes: dict = {}
         self.extra_traceback = False  # an error here is an answer
 
     def run_node(self, node: fx.Node) -> object:

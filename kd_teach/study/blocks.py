@@ -131,11 +131,12 @@ def check_options(block: Mapping, pairs: Sequence, methods: Sequence[str], budge
         classes = teacher_card(teacher)["num_classes"]
         data, count = noise(4, classes), budget.get("samples") or 50_000
         split = Split(data.train.images[:1].expand(count, -1, -1, -1), torch.arange(count) % classes)
-        networks = {"student": create_model(student, classes), "teacher": load_teacher(teacher)}
+        student_network, teacher_network = create_model(student, classes), load_teacher(teacher)
         try:
             Distiller(
                 method,
-                **networks,
+                student=student_network,
+                teacher=teacher_network,
                 data=replace(data, train=split),
                 variant=variant_of(block, method),
                 **block["options"][method],

@@ -90,7 +90,7 @@ def flag_study(flags: Mapping) -> Study:
             f"Pair {odd[0]!r} is not understood; expected TEACHER:STUDENT, as in cifar10/resnet20:resnet8."
         )
     size = {key: given.pop(key) for key in ("samples", "val", "epochs") if key in given}
-    budgets = [{"like": word} | size for word in given.pop("budget")]
+    budgets = [{"like": word, **size} for word in given.pop("budget")]
     return make_study(given | {"methods": given.pop("method"), "pairs": pairs, "budgets": budgets})
 
 
@@ -104,12 +104,12 @@ def make_study(grid: Mapping) -> Study:
     blocks = grid.get("block", [{}])
     if not isinstance(grid.get("out", ""), str | Path):
         raise ValueError(f"out is {shown(grid['out'])}; expected the name of a CSV.")
-    cells = {}
+    cells: dict[tuple, Cell] = {}
     for block in filled_list("block", blocks):
         if not isinstance(block, Mapping):
             raise ValueError(f"block is {shown(block)}; expected tables, each under [[block]].")
         check_names("key of a block", block, BLOCK)
-        merged = DEFAULTS | shared | block
+        merged = {**DEFAULTS, **shared, **block}
         for table in TABLES:
             tables = [shared.get(table, {}), block.get(table, {})]
             if odd := [entry for entry in tables if not isinstance(entry, Mapping)]:

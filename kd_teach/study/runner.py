@@ -99,7 +99,7 @@ def run_study(
 
     made_by = MadeBy(out, workers=workers, threads=threads, address=address)
     failures, done = [], []
-    with bar(None, total=len(missing), desc=out.stem, unit="cell") as shown:
+    with bar((), total=len(missing), desc=out.stem, unit="cell") as shown:
         say = say or partial(above, shown)
         if standing:
             say(f"{len(standing)} of {len(study.cells)} cells stand in {out}; --renew carries them out again.")

@@ -185,6 +185,16 @@ class Place:
             except OSError as problem:
                 self._forgive(problem, "This state of the run is not kept.")
 
+    @property
+    def _place(self) -> Path:
+        """The folder, where there is one."""
+        assert self.folder is not None
+        return self.folder
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self._place / "checkpoint.pt"
+
     def _look(self, card: dict, student: nn.Module, resume: bool) -> Result | None:
         """The run if it is finished, without a lock: the folder may be read-only. Refuses one that is another."""
         try:
@@ -197,48 +207,48 @@ class Place:
     def _take(self, card: dict, student: nn.Module, resume: bool) -> Result | None:
         """The same for who holds the lock; begins the run if it is not there."""
         for name in FILES:
-            sweep(self.folder / name)
+            sweep(self._place / name)
         try:
             if found := self._found(card, student, resume, owned=True):
                 return found
         except OSError as problem:
             self._forgive(problem, "The run is trained anew.")
             for name in FILES:
-                (self.folder / name).unlink(missing_ok=True)
+                (self._place / name).unlink(missing_ok=True)
         self.keep(partial(write_card, card=card | {"process": os.getpid()}))
         return None
 
     def _found(self, card: dict, student: nn.Module, resume: bool, owned: bool) -> Result | None:
-        if not (self.folder / "card.json").exists():
+        if not (self._place / "card.json").exists():
             return None
-        before = read_card(self.folder, CONFIGURED)
+        before = read_card(self._place, CONFIGURED)
         finished = "test_accuracy" in before
-        if not finished and not self.checkpoint.exists():
+        if not finished and not self._checkpoint.exists():
             return None  # killed before there was anything to go on with, or begun by who holds the lock
         if before["config_hash"] != card["config_hash"]:
             raise FileExistsError(
-                f"{self.folder} holds another run: it differs in {', '.join(differences(before, card))}. Repeat the "
+                f"{self._place} holds another run: it differs in {', '.join(differences(before, card))}. Repeat the "
                 "first command, or choose another folder."
             )
         if not resume and (finished or owned):
             raise FileExistsError(
-                f"{self.folder} holds a run; go on with it (--resume), delete it, or choose another folder."
+                f"{self._place} holds a run; go on with it (--resume), delete it, or choose another folder."
             )
-        return read_run(self.folder, read_card(self.folder), student) if finished else None
+        return read_run(self._place, read_card(self._place), student) if finished else None
 
     def _names(self) -> set[str]:
-        return {name for name in FILES if (self.folder / name).exists()}
+        return {name for name in FILES if (self._place / name).exists()}
 
     def _tidy(self, existed: bool, names: set[str]) -> None:
         """Leave nothing behind of a run that has neither an end nor a state to go on from."""
         with suppress(OSError):
-            if not self.checkpoint.exists():
-                if not finished(self.folder):
+            if not self._checkpoint.exists():
+                if not finished(self._place):
                     for name in self._names() - names:
-                        (self.folder / name).unlink()
-                (self.folder / ".lock").unlink()  # who waits finds the run, or begins one: no harm if two do
+                        (self._place / name).unlink()
+                (self._place / ".lock").unlink()  # who waits finds the run, or begins one: no harm if two do
                 if not existed:
-                    self.folder.rmdir()
+                    self._place.rmdir()
 
     def _forgive(self, problem: OSError, then: str) -> None:
         if not self.forgiving:

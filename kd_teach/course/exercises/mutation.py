@@ -202,7 +202,7 @@ class _Speech:
     def of(self, node: ast.AST) -> str:
         """What to call a part of the program."""
         if isinstance(node, ast.Constant):
-            return f"the number {node.value}"
+            return f"the number {node.value!s}"
         if isinstance(node, ast.UnaryOp):
             return self.of(node.operand)
         if isinstance(node, ast.Call) and (word := WORDS.get(_called(node))):
