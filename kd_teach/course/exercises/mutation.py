@@ -12,12 +12,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 
-Change = tuple[str, Callable[[ast.AST], ast.AST]]  # words, and what stands in a (copied) node's place
+Change = tuple[str, Callable[[Any], Any]]  # words, and what stands in a (copied) node's place
 
 
 class Mutant(NamedTuple):
@@ -202,7 +202,7 @@ class _Speech:
     def of(self, node: ast.AST) -> str:
         """What to call a part of the program."""
         if isinstance(node, ast.Constant):
-            return f"the number {node.value!s}"
+            return f"the number {node.value!r}"
         if isinstance(node, ast.UnaryOp):
             return self.of(node.operand)
         if isinstance(node, ast.Call) and (word := WORDS.get(_called(node))):
@@ -256,7 +256,7 @@ def _changes(node: ast.AST, speech: _Speech, tree: ast.Module) -> Iterator[tuple
             yield kind, change
 
 
-def _of_operators(node, speech, tree) -> Iterator[Change]:
+def _of_operators(node: Any, speech, tree) -> Iterator[Change]:
     if isinstance(node, ast.UnaryOp) and not isinstance(node.operand, ast.Constant):
         sign = (
             "the sign is turned: a minus is missing" if isinstance(node.op, ast.USub) else "a condition is turned round"
@@ -319,7 +319,7 @@ def _of_operators(node, speech, tree) -> Iterator[Change]:
             )
 
 
-def _of_calls(node, speech, tree) -> Iterator[Change]:
+def _of_calls(node: Any, speech, tree) -> Iterator[Change]:
     if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
         yield "the transposing is missing", lambda n: n.value
     if not isinstance(node, ast.Call):
@@ -422,7 +422,7 @@ def _of_einsum(node) -> Iterator[Change]:
         )
 
 
-def _of_reductions(node, speech, tree) -> Iterator[Change]:
+def _of_reductions(node: Any, speech, tree) -> Iterator[Change]:
     if not isinstance(node, ast.Call):
         return
     name = _called(node)
@@ -436,7 +436,7 @@ def _of_reductions(node, speech, tree) -> Iterator[Change]:
                 "sum": "summed without dividing by the batch size N",
                 "batchmean": "divided by N only",
             }
-            for other in {"mean", "sum", "batchmean"} - {keyword.value.value}:
+            for other in {"mean", "sum", "batchmean"} - {getattr(keyword.value, "value", None)}:
                 yield said[other], functools.partial(_with_keyword, key="reduction", value=other)
         if keyword.arg == "log_target":
             yield (
@@ -480,7 +480,7 @@ def _of_dim(word: str, keyword: ast.keyword) -> Iterator[Change]:
     yield f"{word} runs over all entries, not over dim={now} alone", _without_dim
 
 
-def _of_choices(node, speech, tree) -> Iterator[Change]:
+def _of_choices(node: Any, speech, tree) -> Iterator[Change]:
     if isinstance(node, ast.Compare) and type(node.ops[0]) in COMPARISONS:
         sign, others = COMPARISONS[type(node.ops[0])]
         a, b = speech.of(node.left), speech.of(node.comparators[0])
@@ -518,7 +518,7 @@ def _of_choices(node, speech, tree) -> Iterator[Change]:
             )
 
 
-def _of_names(node, speech, tree) -> Iterator[Change]:
+def _of_names(node: Any, speech, tree) -> Iterator[Change]:
     if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
         return
     arguments = [a.arg for a in tree.body[0].args.args]
@@ -536,7 +536,7 @@ def _of_names(node, speech, tree) -> Iterator[Change]:
         )
 
 
-def _of_numbers(node, speech, tree) -> Iterator[Change]:
+def _of_numbers(node: Any, speech, tree) -> Iterator[Change]:
     value = _number(node)
     if value is None or isinstance(node, ast.UnaryOp):
         return
