@@ -4,6 +4,8 @@ Tables lie in data/results of a checkout and in kd_teach/_results of an installe
 that says where it comes from.
 """
 
+from pathlib import Path
+
 import pandas as pd
 
 from kd_teach._support.shipped import shipped
@@ -13,14 +15,19 @@ from kd_teach.study.findings import Finding
 from kd_teach.study.findings import finding as of_table
 
 
+def results_folder() -> Path:
+    """Where the shipped tables lie."""
+    return shipped("results")
+
+
 def study_table() -> pd.DataFrame:
     """Every run of the shipped study; FileNotFoundError where none ships yet."""
-    return read_study(shipped("results") / "lesson_study.csv")
+    return read_study(results_folder() / "lesson_study.csv")
 
 
 def lesson_histories() -> dict[str, pd.DataFrame]:
     """Label -> the history of that method's lesson runs, means over the seeds; empty where none ship."""
-    path = shipped("results") / "lesson_histories.csv"
+    path = results_folder() / "lesson_histories.csv"
     if not path.is_file():
         return {}
     table = pd.read_csv(path)
@@ -43,7 +50,7 @@ def reported(method: str) -> pd.DataFrame:
     alone. OFD has no row there: NaN.
     """
     get_recipe(method)  # an unknown name gets the list
-    table = pd.read_csv(shipped("results") / "repdistiller_cifar100.csv", comment="#", index_col="method")
+    table = pd.read_csv(results_folder() / "repdistiller_cifar100.csv", comment="#", index_col="method")
     rows = table.reindex(dict.fromkeys(["teacher", "student alone", "kd", method]))
     rows.loc[f"{method} - alone"] = rows.loc[method] - rows.loc["student alone"]
     return rows

@@ -144,7 +144,7 @@ class Walk:
         """Its class, weights, layers, hooks and settings; not whether it is in training mode."""
         self.add(type(module))
         graphs = ("train_graph", "eval_graph") if hasattr(module, "train_graph") else ("_graph",)
-        for name, value in vars(module).items():
+        for name, value in sorted(vars(module).items()):  # a copy may have them in another order
             if name == "training":
                 continue
             if isinstance(module, fx.GraphModule) and name not in (*OF_MODULES, *graphs):

@@ -61,9 +61,9 @@ CHECKS = {  # what must work -> what its output must hold
     "kd-teach distill --method echo --teacher shapes10/resnet20 --samples 100 --val 0 --epochs 1 --out runs/echo": "%",
     "kd-teach study grid.toml --show": "echo",
     "python -m tools.tables": "",
-    "pytest -q -p no:cacheprovider tests/methods/test_contract.py tests/methods/test_every_loss.py "
+    "pytest -q tests/methods/test_contract.py tests/methods/test_every_loss.py "
     "tests/methods/test_equations.py tests/methods/test_invariances.py -k echo": "passed",
-    "pytest -q -p no:cacheprovider --collect-only tests kd_teach": "test_declares_itself[echo]",
+    "pytest -q --collect-only tests kd_teach": "test_declares_itself[echo]",
 }
 
 

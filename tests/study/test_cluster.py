@@ -78,9 +78,10 @@ def test_a_cell_that_kills_its_workers_fails_alone(cluster, monkeypatch):
 
 @pytest.mark.system
 def test_a_failing_cell_stops_no_other(world, cluster, tmp_path):
-    study = make_study(grid(world, methods=["alone", "kd"], options={"kd": {"temprature": 2.0}}))
+    wrong = {"block": [{"methods": ["alone"]}, {"methods": ["kd"], "settings": {"batch_size": 100}}]}
+    study = make_study(grid(world) | wrong)
     report = run_study(study, out=tmp_path / "t.csv", runs=tmp_path / "r", address=cluster.scheduler_address, say=str)
-    assert report.rows == 1 and [outcome.error for outcome in report.failures] == ["TypeError"]
+    assert report.rows == 1 and [outcome.error for outcome in report.failures] == ["ValueError"]
 
 
 @pytest.mark.system

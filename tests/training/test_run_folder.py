@@ -76,19 +76,14 @@ def test_damage_in_a_cache_is_a_warning_and_elsewhere_names_the_file(name, how, 
 
 
 @pytest.fixture
-def unfinished(tmp_path, monkeypatch):
+def unfinished(tmp_path):
     """A run folder in a cache, after its first epoch."""
-    epochs, train_epoch = [], loop.train_epoch
 
-    def once(*arguments):
-        if epochs:
-            raise RuntimeError("killed")
-        epochs.append(1)
-        return train_epoch(*arguments)
+    def killed(record):
+        raise RuntimeError("killed")
 
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
-        patch.setattr(loop, "train_epoch", once)
-        train_alone("resnet8", cache=tmp_path, **RUN)
+    with pytest.raises(RuntimeError, match="killed"):
+        train_alone("resnet8", cache=tmp_path, on_epoch=killed, **RUN)
     [folder] = tmp_path.iterdir()
     return folder
 

@@ -25,7 +25,14 @@ def test_classroom(tmp_path):
 
 def test_pack_and_verify(tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(offline, "run_pip", lambda *arguments: made.append(arguments))
+
+    def fake_pip(*arguments):
+        made.append(arguments)
+        wheels = tmp_path / "out" / "wheels"
+        wheels.mkdir(parents=True, exist_ok=True)
+        (wheels / "kd_teach-0-py3-none-any.whl").write_bytes(b"wheel")
+
+    monkeypatch.setattr(offline, "run_pip", fake_pip)
     out, data = tmp_path / "out", tmp_path / "mine"
     (data / "train").mkdir(parents=True)
     (data / "train" / "1.png").write_bytes(b"1")
