@@ -1,6 +1,7 @@
 """Intervals, tests and verdicts: against numbers worked out by hand, scipy, and a world without effects."""
 
 import math
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -75,17 +76,20 @@ def test_holm_corrects_all_methods_of_a_comparison_together():
 
 
 def test_agrees_with_scipy():
-    random = np.random.default_rng(1)
-    d = random.normal(0.3, 1, size=(4, 7))
+    d = np.random.default_rng(1).normal(0.3, 1, size=(4, 7))
     expected = [stats.ttest_1samp(row, 0) for row in d]
     assert paired_p(d) == pytest.approx([e.pvalue for e in expected])
     low, high = t_interval(d)
     intervals = [e.confidence_interval() for e in expected]
     assert low == pytest.approx([i.low for i in intervals]) and high == pytest.approx([i.high for i in intervals])
-    theirs = stats.bootstrap((d[0],), np.mean, method="percentile", n_resamples=20_000, rng=random).confidence_interval
-    ours = bootstrap_interval(d[0], resamples=20_000)
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.03)
-    assert bootstrap_interval(d[0], resamples=50) == bootstrap_interval(d[0], resamples=50)
+
+
+def test_bootstrap_agrees_with_all_resamples():
+    d = np.random.default_rng(1).normal(0.3, 1, size=7)
+    means = reduce(np.add.outer, [d] * 7).ravel() / 7  # of all 7^7
+    exact = np.quantile(means, [0.025, 0.975])
+    assert bootstrap_interval(d, resamples=20_000) == pytest.approx(exact, abs=0.03)
+    assert bootstrap_interval(d, resamples=50) == bootstrap_interval(d, resamples=50)
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(3, 0.05), (5, 0.05 / 15), (10, 0.05)])
