@@ -3,6 +3,7 @@ PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+OLDEST := .venv-lower-bounds
 PYTEST_ARGS ?=
 # Two processes of one thread each: a third faster than one process with two. The cells of a notebook stay together.
 PARALLEL := -n 2 --dist loadfile
@@ -10,10 +11,10 @@ PARALLEL := -n 2 --dist loadfile
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-browser lab notebooks lint format bench clean
+.PHONY: help setup demo test test-unit test-lower-bounds test-browser lab notebooks lint format bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
@@ -31,6 +32,14 @@ test: $(READY) ## run the unit tests, then every notebook on a tiny budget, offl
 
 test-unit: $(READY) ## run the unit tests only, without those that start a cluster, a grader or a kernel
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests kd_teach -m "not system" $(PARALLEL) $(PYTEST_ARGS)
+
+# Hard links: PyTorch's gigabytes are not copied, and what pip replaces here stays in $(VENV).
+test-lower-bounds: $(READY) ## run the unit tests with the oldest versions that pyproject.toml allows (PyTorch as it is)
+	rm -rf $(OLDEST)
+	cp -al $(VENV) $(OLDEST)
+	$(BIN)/python tools/lower_bounds.py >$(OLDEST)/pins.txt
+	$(OLDEST)/bin/python -m pip install --quiet --no-warn-conflicts -r $(OLDEST)/pins.txt
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest tests kd_teach -m "not system" $(PARALLEL) $(PYTEST_ARGS)
 
 test-browser: $(READY) ## run notebooks and widgets in Chromium, if one is installed; screenshots in tests/browser/artefacts
 	@$(BIN)/python -c "import playwright" 2>/dev/null || $(BIN)/pip install --quiet -e ".[browser]" \

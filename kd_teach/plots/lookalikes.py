@@ -64,7 +64,7 @@ def class_similarity_report(means: Mapping[str, Numbers], classes: Sequence[str]
     side = (width - 2.2) / len(checked)  # names and colour bar take the rest
     # Low, so that the height decides how large a map is: where the width does, "compressed" cuts what is below.
     figure, panels = plt.subplots(
-        1, len(checked), figsize=(width, side + 0.75), layout="compressed", squeeze=False, sharey=True
+        1, len(checked), figsize=(width, side + 0.7), layout="compressed", squeeze=False, sharey=True
     )
     for ax, (name, values), colour in zip(panels[0], checked.items(), style.colours(checked), strict=True):
         heat = _draw(ax, values, classes, order, side, most=most)

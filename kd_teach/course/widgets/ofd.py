@@ -82,7 +82,7 @@ def move_margin(teacher: Tensor, student: Tensor, weight: float, bias: float, fi
         line.set_xdata([margin, margin])
         name = next(text for text in ax.get_legend().get_texts() if text.get_text().startswith("margin"))
         name.set_text(f"margin {margin:.2f}")
-    plane = cost_plane(weight, bias, margin)[1].numpy()
+    plane = cost_plane(weight, bias, margin)[1].double().numpy()  # as `loss_plane` has it
     right.images[0].set_data(np.ma.masked_equal(plane, 0))
     right.set_title(cost_title(teacher, student, margin))
 
