@@ -62,7 +62,7 @@ format: $(READY) ## mend style and format of code and notebooks
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## time and weigh every loss against its equation, then one KD epoch (some minutes)
+bench: $(READY) ## time and weigh every loss against the forms commonly published, then one KD epoch (some minutes)
 	$(BIN)/kd-teach bench
 
 clean: ## remove caches and build products; .venv, data and runs stay

@@ -1,4 +1,4 @@
-"""How fast: one epoch against the textbook loop, and each loss against its plain equation and published forms."""
+"""How fast: one epoch against the textbook loop, and each loss against the forms commonly published."""
 
 from kd_teach.bench.epoch import bench_epoch
 from kd_teach.bench.losses import bench_losses, show

@@ -1,4 +1,4 @@
-"""What races: every loss as it runs, its plain equation, and the form commonly published where that costs more.
+"""What races: every loss as it runs, and the form commonly published where that costs more.
 
 The maps are drawn at random, for speed does not depend on what a network knows.
 """
@@ -35,7 +35,7 @@ class Sizes:
 
 # What a lesson sees (resnet20 -> resnet8), and the maps of a benchmark (resnet32x4 -> resnet8x4 on CIFAR-100).
 SIZES = {
-    "lesson": Sizes(),
+    "lesson": Sizes(options={"crd": {"negatives": 8192}}),  # 9,000 images are of other classes: both forms draw alike
     "large": Sizes(stem=32, widths=(64, 128, 256), classes=100, images=50_000, options={"crd": {"negatives": 16_384}}),
 }
 
@@ -48,14 +48,14 @@ OPTIONS: dict[tuple[str, str], list[dict]] = {
 
 @dataclass(frozen=True)
 class Race:
-    """One loss, its taps, and what stands in place of its equation in each form."""
+    """One loss, its taps, and its forms."""
 
     method: str
     variant: str
-    loss: Any  # an nn.Module with an `equation`
+    loss: nn.Module
     student: Tap
     teacher: Tap
-    forms: dict[str, Callable[[], Tensor]]  # "published" (where there is one), "plain", "ours" (where it is another)
+    forms: dict[str, Callable[[], Tensor]]  # "published" (where there is one), "ours"
 
 
 def random_features(sizes: Sizes, *, seed: int, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Features:
@@ -128,20 +128,15 @@ def prepare(
     for tap in tensors(student):
         tap.requires_grad_()
 
-    def run(equation: Callable[..., Tensor]) -> Tensor:
+    def ours() -> Tensor:
         torch.manual_seed(0)  # the same negatives each time
-        loss.equation = equation
         return loss(student, teacher, **needs)
 
-    ours, plain = loss.equation, recipe.equation_of(variant)
-    assert plain is not None  # rows_of_races asks only methods that have one
     forms: dict[str, Callable[[], Tensor]] = {}
     if published := PUBLISHED.get((method, variant)):
         extra = (negative_rows(loss, needs["index"]),) if method == "crd" else ()
         forms["published"] = partial(published, loss, student, teacher, *extra)
-    forms["plain"] = partial(run, plain)
-    if ours is not plain:
-        forms["ours"] = partial(run, ours)
+    forms["ours"] = ours
     named = variant + "".join(f", {value}" for value in (options or {}).values())
     return Race(method, named, loss, student, teacher, forms)
 

@@ -30,7 +30,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._fast import ab as fast
 from kd_teach.methods._tensors import check_finite, check_maps, in_full_precision, match_size
 from kd_teach.methods.changes import BATCH
 from kd_teach.methods.fitnet import regressor
@@ -46,7 +45,8 @@ def ab(s: Tensor, t: Tensor, mu: float) -> Tensor:
 def hinge(s: Tensor, t: Tensor, mu: float) -> Tensor:
     """What each neuron costs: elementwise, of the shape of s."""
     # max(0, mu - s)^2 where the teacher fires, t > 0; max(0, mu + s)^2 where it does not
-    return torch.where(t > 0, F.relu(mu - s), F.relu(mu + s)).square()
+    side = 2 * (t > 0).to(s) - 1  # the label, +1 or -1, of a support vector machine in each neuron
+    return F.relu(mu - side * s).square()
 
 
 def sign_agreement(p_s: Sequence[Tensor], p_t: Sequence[Tensor]) -> Tensor:
@@ -75,8 +75,7 @@ class ABLoss(nn.Module):
             a connector that bridges grids too).
 
     Shapes:
-        p_s, p_t: sequences of pre-ReLU maps (N, C, H, W), one per stage. Returns a scalar; no gradient reaches p_t,
-        and no second derivative is available.
+        p_s, p_t: sequences of pre-ReLU maps (N, C, H, W), one per stage. Returns a scalar; no gradient reaches p_t.
 
     Raises:
         ValueError: an unknown variant, a margin that is not positive, unequal numbers of stages, sizes that no
@@ -109,7 +108,7 @@ class ABLoss(nn.Module):
                 f"{len(student_shapes)} shapes of the student and {len(teacher_shapes)} of the teacher; expected the "
                 "same number, at least one: a (C, H, W) per stage."
             )
-        self.margin, self.variant, self.equation = margin, variant, fast.ab
+        self.margin, self.variant, self.equation = margin, variant, ab
         connect, weigh = VARIANTS[variant]
         shapes = list(zip(student_shapes, teacher_shapes, strict=True))
         self.channels = [(s[0], t[0]) for s, t in shapes]

@@ -30,7 +30,6 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach.methods._fast import ofd as fast
 from kd_teach.methods._tensors import check_maps, in_full_precision, match_size
 from kd_teach.methods.ab import pointwise, stage_weights
 from kd_teach.methods.changes import BATCH
@@ -48,8 +47,8 @@ def ofd(s: Tensor, t: Tensor, m: Tensor) -> Tensor:
 def partial_distance(s: Tensor, target: Tensor) -> Tensor:
     """d(S, T): elementwise, the shapes are broadcast."""
     # 0 where S <= T <= 0, else (S - T)^2
-    free = (s <= target) & (target <= 0)
-    return torch.where(free, 0.0, s - target).square()
+    counts = (s > target) | (target > 0)
+    return (counts * (s - target)).square()
 
 
 def bn_margin(norm: nn.BatchNorm2d) -> Tensor:
@@ -92,8 +91,7 @@ class OFDLoss(nn.Module):
             each batch; mean over entries, equal stages).
 
     Shapes:
-        p_s, p_t: sequences of pre-ReLU maps (N, C, H, W), one per stage. Returns a scalar; no gradient reaches p_t,
-        and no second derivative is available.
+        p_s, p_t: sequences of pre-ReLU maps (N, C, H, W), one per stage. Returns a scalar; no gradient reaches p_t.
 
     Raises:
         ValueError: an unknown variant, margins above 0, unequal numbers of stages, or maps of other channels than
@@ -126,7 +124,7 @@ class OFDLoss(nn.Module):
                     f"The margins of stage {stage} have shape {tuple(margin.shape)} and a maximum of "
                     f"{margin.max():.3g}; expected one number <= 0 per channel of the teacher, as bn_margin gives."
                 )
-        self.variant, self.reading, self.equation = variant, VARIANTS[variant], fast.ofd
+        self.variant, self.reading, self.equation = variant, VARIANTS[variant], ofd
         self.channels = [(c, len(margin)) for (c, *_), margin in zip(student_shapes, margins, strict=True)]
         self.connectors = nn.ModuleList(pointwise(c_s, c_t) for c_s, c_t in self.channels)
         for stage, margin in enumerate(margins):

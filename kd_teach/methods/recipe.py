@@ -170,8 +170,7 @@ class Recipe:
     all that it learns or remembers lives inside it.
 
     `equation` is the loss as the paper writes it, one plain function: what a notebook prints, an exercise asks for and
-    the bench races against. The module that `build` makes calls it through its attribute `equation`, in which a faster
-    form of the same signature may stand (`methods/_fast`).
+    the bench races against. The module that `build` makes calls it through its attribute `equation`.
     """
 
     name: str
