@@ -7,14 +7,14 @@ Dask cluster (`cluster`). What comes out is one CSV with a row per cell.
 from kd_teach.study.cells import CONTROLS, Cell
 from kd_teach.study.grid import Study, flag_study, list_studies, load_study, make_study
 from kd_teach.study.run_cell import COLUMNS, carry_out
-from kd_teach.study.runner import Report, run_study
+from kd_teach.study.runner import StudyResult, run_study
 
 __all__ = [
     "COLUMNS",
     "CONTROLS",
     "Cell",
-    "Report",
     "Study",
+    "StudyResult",
     "carry_out",
     "flag_study",
     "list_studies",

@@ -25,7 +25,7 @@ FAILURE = ("block", "method", "variant", "weight", "with_kd", "teacher", "studen
 
 
 @dataclass(frozen=True)
-class Report:
+class StudyResult:
     """How a study ended."""
 
     table: Path
@@ -53,7 +53,7 @@ def run_study(
     retries: int = 2,
     renew: bool = False,
     say: Callable[[str], None] | None = None,
-) -> Report:
+) -> StudyResult:
     """Carry out all cells of a study that are not in its table yet, and write it.
 
     A row that stands in the table is done, whatever code made it (its column `code` says which): days of training are
@@ -118,7 +118,7 @@ def run_study(
     there = standing + [outcome.cell for outcome in done]
     chosen = choose(table, [cell.method for cell in there if not cell.is_control]) if study.select else []
     write_failures(failures_file(out), failures)
-    return Report(out, len(there), failures, chosen)
+    return StudyResult(out, len(there), failures, chosen)
 
 
 def check_processes(workers: int = 1, threads: int | None = None, retries: int = 0) -> None:

@@ -10,7 +10,7 @@ from kd_teach.methods.sp import SPLoss, similarity_matrix
 
 LABELS = torch.tensor([1, 0, 1, 0])
 ORDER = [1, 3, 0, 2]
-F_T, F_S, RANDOM = torch.rand(3, 4, 2, 3, 3)
+F_T, F_S, RANDOM = torch.rand(3, 4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
 
 
 def test_matrices_are_of_the_teacher_and_of_the_noisy_student():
