@@ -11,6 +11,7 @@ import argparse
 import base64
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,13 @@ def clean(notebook: NotebookNode) -> None:
     notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # timestamps
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stdout":  # whether a run was in this machine's cache
+                output.text = re.sub(r"^.*: read from the cache, trained on .*\n", "", output.text, flags=re.MULTILINE)
+            if "alt" in cell.metadata and "image/png" in output.get("data", {}):
+                output.metadata["image/png"] = {"alt": cell.metadata["alt"]}  # where HTML looks for it
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
     ids: dict[str, str] = {}
     for _, output in outputs(notebook):
         data = output.get("data", {})

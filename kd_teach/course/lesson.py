@@ -44,7 +44,8 @@ class Lesson:
     def distill(self, method: str = "kd", *, seed: int = 0, **options) -> Result:
         """The student under the teacher; read from the cache if this very run was made before.
 
-        `options` are those of `Distiller`: variant, weight, task_weight, with_kd and the method's own. Without a
+        `options` are those of `Distiller`: variant, weight, task_weight, with_kd, an equation of your own, and the
+        method's. Without a
         weight, it is the one tuned for short trainings of that variant (`kd_teach.training.budgets`), or the published
         one where that variant was not tuned. The full budget keeps the published weights, which were made for it.
         """

@@ -70,7 +70,7 @@ def class_similarity_report(means: Mapping[str, Numbers], classes: Sequence[str]
         heat = _draw(ax, values, classes, order, side, most=most)
         ax.set_title(name, color=colour)
         ax.label_outer()
-    figure.colorbar(heat, ax=list(panels[0]), label=LABEL, shrink=0.7)
+    figure.colorbar(heat, ax=list(panels[0]), label="mean soft target (%)", shrink=0.7)
     figure.suptitle("Which classes look alike to each network", x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
@@ -133,9 +133,10 @@ def _draw(
     ax.set_xticks(range(count), names, rotation=45 if few else 90, fontsize=size)
     if few:
         plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
+        digits = 1 if side > 3.5 else 0
         for (row, column), value in np.ndenumerate(percent.data):
             colour = style.INK if row == column or heat.norm(value) > 0.6 else "white"
-            ax.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=8, color=colour)
+            ax.text(column, row, f"{value:.{digits}f}", ha="center", va="center", fontsize=8, color=colour)
     ax.set_yticks(range(count), names, fontsize=size)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach._support.numbers import number
+from kd_teach._support.numbers import number, shown
 from kd_teach.data import Batch, Data, plain_batches
 from kd_teach.methods import KDLoss, get_recipe
 from kd_teach.methods._tensors import in_float32
@@ -59,12 +59,13 @@ class Distiller:
         variant: a name from `recipe.variants`; None takes the first, the paper's.
         weight, task_weight: of the method's loss and of cross-entropy; None takes the variant's.
         with_kd: None, or the weight of a KD term (Hinton's, at `kd_temperature`) added to the method's loss.
+        equation: a function of your own in place of the recipe's equation, of the same arguments; None keeps that.
         options: what the method itself takes, such as `temperature` (KD) or `stage` (FitNet).
 
     Raises:
-        ValueError: an unknown method or variant, a network whose class count differs from the data's, or two networks
-            that share weights.
-        TypeError: an option that the method does not take.
+        ValueError: an unknown method or variant, a network whose class count differs from the data's, two networks
+            that share weights, or an equation for a method that has none.
+        TypeError: an option that the method does not take, or, at the first step, an equation that gives no number.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Distiller:
         task_weight: float | None = None,
         with_kd: float | None = None,
         kd_temperature: float = 4.0,
+        equation: Callable[..., Tensor] | None = None,
         **options,
     ) -> None:
         self.recipe = recipe = get_recipe(method) if isinstance(method, str) else method
@@ -101,6 +103,10 @@ class Distiller:
         check_answer("teacher", t, data)
         context = Context(self.student, self.teacher, data.train.labels, data.num_classes)
         self.loss = recipe.build(self.tap(s), self.tap(t), context, variant=self.variant, **options)
+        if equation is not None:
+            if not recipe.equation:
+                raise ValueError(f"{recipe.name} has no equation in whose place yours could stand.")
+            self.loss.equation = one_number(equation)
 
     def phases(self) -> list[Phase]:
         """The legs of training, in order. ValueError if `with_kd` was asked for and no phase has room for it."""
@@ -144,6 +150,20 @@ class Distiller:
         """
         taps = (in_float32(self.tap(features)) for features in (s, t))
         return self.loss(*taps, **{name: getattr(batch, name) for name in self.recipe.needs})
+
+
+def one_number(equation: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The equation, refused where it does not return one number that gradients can flow from."""
+    name = getattr(equation, "__name__", "equation")
+
+    def checked(*args, **kwargs) -> Tensor:
+        value = equation(*args, **kwargs)
+        if not isinstance(value, Tensor) or value.ndim:
+            came = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else shown(value)
+            raise TypeError(f"{name} returned {came}; expected one number, a tensor of shape ().")
+        return value
+
+    return checked
 
 
 def some_images(data: Data) -> Tensor:

@@ -91,7 +91,7 @@ def distill(
     what = {
         "method": run.recipe.name,
         "variant": run.variant,
-        "options": {"weight": run.weight, "task_weight": run.task_weight} | (options or {}),
+        "options": {"weight": run.weight, "task_weight": run.task_weight} | named_functions(options or {}),
         "teacher": teacher_name,
         "teacher_weights": weights_fingerprint(teacher),
         "model": student_name,
@@ -228,6 +228,11 @@ def _finish(
     }
     place.keep(partial(finish, weights=weights, history=history, card=card))
     return Result(student, history, card["test_accuracy"], card)
+
+
+def named_functions(options: dict) -> dict:
+    """The options as a card can hold them: a function by its name, for the hash of the code knows what it does."""
+    return {name: getattr(value, "__name__", value) for name, value in options.items() if value is not None}
 
 
 def _data(data, samples: int | None, seed: int) -> Data:

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from kd_teach import Alone, Distiller, Phase, Recipe, Settings, Variant, create_model, train
@@ -197,3 +198,38 @@ def test_maps_with_channels_last_are_refused_whoever_made_them():
     turned = Answering(lambda f: f._replace(stages=tuple(x.permute(0, 2, 3, 1) for x in f.stages)))
     with pytest.raises(ValueError, match=r"student has a map of shape .*looks like \(N, H, W, C\)"):
         Distiller("at", data=DATA, **networks() | {"student": turned})
+
+
+def plain_kd(z_s, z_t, T):
+    return T**2 * F.kl_div(F.log_softmax(z_s / T, 1), F.softmax(z_t / T, 1), reduction="batchmean")
+
+
+def test_an_equation_of_ones_own_trains_in_the_place_of_the_recipes():
+    own, library, wrong = (
+        Distiller("kd", equation=equation, data=DATA, **networks())
+        for equation in (plain_kd, None, lambda *args: 2 * plain_kd(*args))
+    )
+    s, t, batch = features(own)
+    value = library.distil(s, t, batch).item()
+    assert own.distil(s, t, batch).item() == pytest.approx(value, rel=1e-5)
+    assert wrong.distil(s, t, batch).item() == pytest.approx(2 * value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("returned", "came"), [(None, "None"), (torch.ones(3), r"a tensor of shape \(3,\)"), (1.5, "1.5")]
+)
+def test_an_equation_that_gives_no_number_is_refused(returned, came):
+    def my_loss(*taps):
+        return returned
+
+    run = Distiller("kd", equation=my_loss, data=DATA, **networks())
+    with pytest.raises(TypeError, match=f"my_loss returned {came}; expected one number"):
+        run.distil(*features(run))
+
+
+def test_an_equation_has_no_place_where_there_is_none():
+    recipe = Recipe(
+        "own", "Own", "", "response", lambda f: f.logits, lambda *a, **o: nn.MSELoss(), {"own": Variant(1.0, source="")}
+    )
+    with pytest.raises(ValueError, match="own has no equation in whose place yours could stand"):
+        Distiller(recipe, equation=plain_kd, data=DATA, **networks())
