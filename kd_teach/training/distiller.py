@@ -102,11 +102,12 @@ class Distiller:
         check_answer("student", s, data)
         check_answer("teacher", t, data)
         context = Context(self.student, self.teacher, data.train.labels, data.num_classes)
-        self.loss = recipe.build(self.tap(s), self.tap(t), context, variant=self.variant, **options)
+        loss: Any = recipe.build(self.tap(s), self.tap(t), context, variant=self.variant, **options)
         if equation is not None:
             if not recipe.equation:
                 raise ValueError(f"{recipe.name} has no equation in whose place yours could stand.")
-            self.loss.equation = one_number(equation)
+            loss.equation = one_number(equation)
+        self.loss: nn.Module = loss
 
     def phases(self) -> list[Phase]:
         """The legs of training, in order. ValueError if `with_kd` was asked for and no phase has room for it."""
