@@ -71,9 +71,8 @@ def distill(
         samples: how many training images to use, stratified; None takes all. Only with `data` by name.
         out: the run folder; None keeps nothing.
         resume: go on from a checkpoint in `out`, or, where the same run stands there finished, load it.
-        cache: instead of `out`, a folder of many runs: this one lives there under a hash of its configuration and of
-            the code that makes it (`kd_teach.training.fingerprint`), is loaded if it is finished, which is said, and
-            gone on with if it was interrupted. Code without a source is not kept.
+        cache: instead of `out`, a folder of many runs: this one lies there under a hash of its configuration and code
+            (`kd_teach.training.fingerprint`). A finished one is loaded, which is said; an interrupted one goes on.
         options: what `Distiller` takes: variant, weight, task_weight, with_kd and the method's own options.
         on_epoch: called with the `Record` of every epoch, to print or draw it.
         settings: fields of `Settings`: epochs, seed, batch_size, lr, device, precision, ...
