@@ -126,7 +126,7 @@ def train_alone(
 
 def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
     """Configure, refuse what cannot run, claim the folder, train, finish."""
-    code, state = code_of(run)
+    code, state = code_of(run, _train, _finish)
     if cache and state.unreadable:
         say_once(
             f"Nothing is kept in the cache of runs: {state.unreadable}, so that nobody could tell whether it is still "

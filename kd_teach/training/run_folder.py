@@ -26,7 +26,7 @@ import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 import kd_teach.plots as plots
 from kd_teach._support.files import damaged, locked, read_json, sha256, sweep, user_path, write_whole
@@ -331,8 +331,15 @@ def weights_fingerprint(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(content_of(tensor))
     return digest.hexdigest()[:16]
+
+
+def content_of(tensor: Tensor) -> memoryview:
+    """The bytes of a tensor of any type, device and layout; RuntimeError if it has none."""
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    plain = plain if plain.layout is torch.strided else plain.to_dense()
+    return plain.contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def config_hash(config: dict) -> str:

@@ -20,6 +20,7 @@ import kd_teach
 from kd_teach import Alone, Distiller, Recipe, Variant, create_model, distill, tapped
 from kd_teach.methods import kd, list_methods
 from kd_teach.training.fingerprint import code_of, fingerprint
+from kd_teach.training.loop import train
 from kd_teach.training.settings import rate_share
 from tests.helpers import tiny_data
 
@@ -181,14 +182,14 @@ def test_a_tapped_network_counts_by_its_graph_and_its_copy_is_the_same():
 
 def test_an_edit_in_memory_counts_whatever_stands_on_disk(monkeypatch):
     run = Distiller("kd", student=create_model("resnet8", 3), teacher=create_model("resnet8", 3), data=DATA)
-    before = code_of(run)
+    before = code_of(run, train)
     monkeypatch.setattr(kd.KDLoss, "forward", lambda self, z_s, z_t: (z_s - z_t).mean())
-    after = code_of(run)
+    after = code_of(run, train)
     assert before[0] != after[0] and before[1] != after[1]
     monkeypatch.undo()
-    assert code_of(run) == before
+    assert code_of(run, train) == before
     monkeypatch.setattr("kd_teach.training.loop.rate_share", lambda *where: rate_share(*where) / 2)
-    assert code_of(run)[0] != before[0]
+    assert code_of(run, train)[0] != before[0]
 
 
 def test_the_code_is_one_for_all_seeds_and_weights():
@@ -204,7 +205,7 @@ def test_the_code_is_one_for_all_seeds_and_weights():
 @pytest.mark.parametrize("method", list_methods())
 def test_each_method_can_be_read_and_is_another(method):
     run = Distiller(method, student=create_model("resnet8", 3), teacher=create_model("resnet14", 3), data=DATA)
-    code, state = code_of(run)
+    code, state = code_of(run, train)
     assert code.unreadable is state.unreadable is None
     assert code.digest != code_of(Alone(create_model("resnet8", 3), DATA))[0].digest
 
