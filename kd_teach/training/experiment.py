@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kd_teach._support.files import sha256, user_path
+from kd_teach._support.files import sha256, user_path, write_whole
 from kd_teach._support.numbers import whole
 from kd_teach._support.progress import say
 from kd_teach.data import Data, batches_per_epoch, load_data
@@ -36,9 +36,9 @@ from kd_teach.training.run_folder import (
     config_hash,
     environment,
     finish,
+    history_file,
     weights_file,
     weights_fingerprint,
-    write_history,
 )
 from kd_teach.training.settings import Settings, epochs_of_phases
 from kd_teach.training.teachers import load_teacher, teacher_card
@@ -175,6 +175,7 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
     config = what | {
         "versions": {"kd_teach": version("kd-teach"), "torch": torch.__version__},
         "num_classes": data.num_classes,
+        "classes": list(data.classes),
         "initial_weights": weights_fingerprint(run.student),
         "data": data.name,
         "samples": len(data.train),
@@ -182,7 +183,7 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
         "images": {"size": list(data.image_size), "resized": data.resized},
         "normalisation": {"mean": list(data.mean), "std": list(data.std)},
         "settings": asdict(settings) | here,
-        "threads": torch.get_num_threads() if here["device"] == "cpu" else None,  # sums are split among them
+        "cpu": processor_settings() if here["device"] == "cpu" else None,
         **code,
     }
     return config | {
@@ -190,6 +191,16 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
         "val_samples": len(data.val),
         "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
         "environment": environment(),
+    }
+
+
+def processor_settings() -> dict:
+    """What is set for the whole process, and changes the last digits on a processor."""
+    return {
+        "threads": torch.get_num_threads(),  # sums are split among them
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.enabled,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
 
@@ -205,7 +216,7 @@ def _train(run: Run, data: Data, settings: Settings, place: Place, on_epoch) -> 
             if between_epochs.asked or not record.complete:
                 break
     history = history_table(records)
-    place.keep(partial(write_history, history=history))
+    place.keep(lambda folder: write_whole(folder / "history.csv", history_file(history)))
     # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
     return history, sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
 
@@ -220,11 +231,11 @@ def _finish(
         "test_accuracy": accuracy(logits, data.test.labels),
         "val_accuracy": history["val_accuracy"].iloc[-1],
         "confusion": confusion(logits, data.test.labels, data.num_classes).tolist(),
-        "classes": list(data.classes),
         "parameters": sum(p.numel() for p in student.parameters()),
         "seconds": round(history["seconds"].sum(), 1),
         "trained_on": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "weights_sha256": sha256(weights),
+        "history_sha256": sha256(history_file(history)),
     }
     place.keep(partial(finish, weights=weights, history=history, card=card))
     return Result(student, history, card["test_accuracy"], card)

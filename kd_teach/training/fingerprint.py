@@ -338,7 +338,7 @@ def read_code(code: types.CodeType) -> Instructions:
         elif step.opname == "IMPORT_NAME":
             level = facts[-2][1]  # which stands before it, 1 for `from . import`
             taken = steps[place - 1].argval or ()
-            names[1].update((("." * level + value), *name) for name in ([(name,) for name in taken] or [()]))
+            names[1].update(("." * level + value, *name) for name in (zip(taken, strict=True) if taken else [()]))
         elif step.opname == "STORE_NAME" and value in ("__doc__", "__firstlineno__"):  # of a class in a function
             facts.pop()
             continue

@@ -58,9 +58,10 @@ def test_a_row_per_cell_and_what_made_them_beside(serial):
 
 def test_what_is_there_is_not_run_again(world, serial, monkeypatch):
     before, said = serial.read_text(), []
-    monkeypatch.setattr("kd_teach.training.experiment.train", None)  # training would fail
     where = {"out": serial, "runs": serial.parent / "runs", "threads": 1, "say": said.append}
-    report = run_study(make_study(grid(world)), **where)
+    with monkeypatch.context() as patch:
+        patch.setattr("kd_teach.study.jobs.carry_out", None)  # nothing can be carried out
+        report = run_study(make_study(grid(world)), **where)
     assert report.rows == 4 and serial.read_text() == before
     assert said == [f"4 of 4 cells stand in {serial}; --renew carries them out again."]
     del said[:]
