@@ -63,7 +63,7 @@ def work(job: Job, runs: Path, threads: int | None) -> Iterator[Outcome]:
 
 @functools.lru_cache(maxsize=1)
 def begin(study: str) -> None:
-    """Forget, in a process that carries out its first cell of a study, the images of the one before: they may change."""
+    """Forget the images of the study before, in a process that carries out its first cell of this: they may change."""
     cell_data.cache_clear()
 
 
