@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kd_teach._support.numbers import listed, number, whole
+
 
 class Batch(NamedTuple):
     """What one step of training or evaluation sees."""
@@ -75,6 +77,11 @@ class Data:
     resized: str = "no"  # or how the images were brought to one size
 
     def __post_init__(self):
+        for name in ("mean", "std"):
+            three = [
+                number(f"a {name} of {self.name}", x, 0, above=name == "std") for x in listed(name, getattr(self, name))
+            ]
+            whole(f"the number of channels in {name} of {self.name}", len(three), 3, 3)
         for name in ("train", "test"):
             if not len(getattr(self, name)):
                 raise ValueError(f"{self.name}: the {name} split holds no images; it needs at least one.")

@@ -81,7 +81,7 @@ class Distiller:
         kd_temperature: float = 4.0,
         **options,
     ) -> None:
-        self.recipe = recipe = get_recipe(method) if isinstance(method, str) else method
+        self.recipe = recipe = method if isinstance(method, Recipe) else get_recipe(method)
         self.variant = next(iter(recipe.variants)) if variant is None else variant
         if self.variant not in recipe.variants:
             raise unknown(f"variant of {recipe.name}", self.variant, recipe.variants)

@@ -84,8 +84,8 @@ def distill(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    given, (student_name, student) = student, _student(student, data, how.seed)
-    teacher_name, teacher = _teacher(teacher, data, student, given)
+    student_name, given, student = _student(student, data, how.seed)
+    teacher_name, teacher = _teacher(teacher, data, given)
     torch.manual_seed(how.seed)  # for what the loss itself learns
     run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
     what = {
@@ -118,7 +118,7 @@ def train_alone(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    student_name, student = _student(student, data, how.seed)
+    student_name, _, student = _student(student, data, how.seed)
     run = Alone(student, data, label_smoothing=label_smoothing)
     what = {"method": None, "label_smoothing": label_smoothing, "model": student_name}
     return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
@@ -249,17 +249,14 @@ def _data(data, samples: int | None, seed: int) -> Data:
     return load_data(data, samples=samples, seed=seed)
 
 
-def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
+def _teacher(teacher, data: Data, student: nn.Module) -> tuple[str, nn.Module]:
     """Its name and network; one that is named must have learnt the classes that the student is to learn.
 
-    A network is copied, for some methods move its statistics; but first it is seen to be none of the students.
+    A network is copied, for some methods move its statistics; but first it is seen to be another than the student.
     """
     if callable(teacher):
-        if isinstance(teacher, nn.Module):
-            for student in students:
-                if isinstance(student, nn.Module):
-                    check_apart(student, teacher)
-        teacher = for_one_run(teacher, "teacher", 0)
+        given, teacher = for_one_run(teacher, "teacher", 0)
+        check_apart(student, given)
         return name_of(teacher), teacher
     learnt = teacher_card(teacher)["classes"]
     if learnt != list(data.classes):
@@ -270,13 +267,15 @@ def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
     return str(teacher), load_teacher(teacher)
 
 
-def _student(student, data: Data, seed: int) -> tuple[str, nn.Module]:
+def _student(student, data: Data, seed: int) -> tuple[str, nn.Module, nn.Module]:
+    """Its name, the network as it was given or made, and the one to train."""
     if callable(student):
-        made = for_one_run(student, "student", seed)
-        warn_if_trained(student if isinstance(student, nn.Module) else made)
-        return name_of(made), made
+        given, own = for_one_run(student, "student", seed)
+        warn_if_trained(given)
+        return name_of(own), given, own
     torch.manual_seed(seed)
-    return student, create_model(student, num_classes=data.num_classes)
+    made = create_model(student, num_classes=data.num_classes)
+    return student, made, made
 
 
 def name_of(network: nn.Module) -> str:
