@@ -20,7 +20,7 @@ from torchvision.models import resnet18
 import kd_teach
 from kd_teach import Alone, Distiller, Recipe, Settings, Variant, create_model, distill, tapped
 from kd_teach.methods import kd, list_methods
-from kd_teach.training.experiment import _configure
+from kd_teach.training.experiment import _configure, _finish, _train
 from kd_teach.training.fingerprint import code_of, fingerprint
 from kd_teach.training.loop import train
 from kd_teach.training.settings import rate_share
@@ -273,6 +273,80 @@ def test_each_method_can_be_read_and_is_another(method):
     code, state = code_of(run, train)
     assert code.unreadable is state.unreadable is None
     assert code.digest != code_of(Alone(create_model("resnet8", 3), DATA))[0].digest
+
+
+def keyed(source=LOSS, net="x.relu()", data=DATA):
+    """(key, whether it is kept) of a run by a recipe in a cell."""
+    torch.manual_seed(0)
+    run = Distiller(recipe(source), student=net_of(net), teacher=create_model("resnet14", 3), data=data)
+    state = code_of(run, _train, _finish)[1]
+    return _configure(run, {}, {"state": state.digest}, data, Settings(device="cpu"))["config_hash"], state.unreadable
+
+
+def noisy_labels():
+    data = tiny_data()
+    data.train.labels[0] = 2
+    return keyed(data=data)
+
+
+def with_mine_at(where, name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where, name, cell("def mine(*arguments): return 1")["mine"])
+        return keyed()
+
+
+def with_an_edited_plot():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kd_teach.plots, "training_report", None)  # put back at the end
+        exec("def training_report(*arguments, **options): return 1", vars(kd_teach.plots))
+        return keyed()
+
+
+def with_another_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        return keyed()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def with_a_variable():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POWER", "3")
+        return keyed(READS)
+
+
+READS = LOSS.replace("pow(power)", "pow(float(os.environ.get('POWER', 1)))").replace("\nclass", "\nimport os\nclass", 1)
+TABLE = {  # of docs/studies.md: the first words of a row, the key before and after such an edit
+    "a loss": (keyed, lambda: keyed(LOSS.replace("mean()", "sum()"))),
+    "a helper": (keyed, lambda: keyed(LOSS.replace("FACTOR = 2", "FACTOR = 3"))),
+    "a network": (keyed, lambda: keyed(net="x.tanh()")),
+    "a part of a library": (keyed, lambda: with_mine_at(F, "kl_div")),
+    "images or labels": (keyed, noisy_labels),
+    "threads or versions": (keyed, with_another_thread),
+    "comments": (keyed, lambda: keyed('"""Said."""\n' + LOSS + "# a comment")),
+    "functions that": (keyed, lambda: keyed(LOSS + "def unused(x): return x\n")),
+    "plots": (keyed, with_an_edited_plot),
+    "code without": (keyed, lambda: keyed(LOSS.replace("x * FACTOR", "x * eval('FACTOR')"))),
+    "a file or variable": (lambda: keyed(READS), with_a_variable),
+}
+
+
+def test_the_table_in_the_docs_says_what_edits_do():
+    text = (PACKAGE.parent / "docs" / "studies.md").read_text(encoding="utf-8")
+    rows = [
+        line.strip("| ").split(" | ") for line in text.partition("| an edit of |")[2].partition("\n\n")[0].splitlines()
+    ]
+    assert len(rows) == 2 + len(TABLE)
+    for (what, then), (start, (before, after)) in zip(rows[2:], TABLE.items(), strict=True):
+        (one, _), (other, unreadable) = before(), after()
+        same = "is read from the cache" if one == other else "is trained anew"
+        found = "is not kept, which is said once" if unreadable else same
+        if what.startswith("a file or variable"):
+            assert then == "does not notice: clear the cache" and one == other
+        else:
+            assert what.startswith(start) and then == found, (what, found)
 
 
 @pytest.fixture
