@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from PIL import Image
 
 from kd_teach._support.shipped import shipped
 from kd_teach.methods import KDLoss
@@ -100,6 +102,18 @@ def test_a_row_of_another_run_does_not_stand(world, tmp_path, changes):
     run_study(make_study(grid(world, methods=["kd"], **changes)), **where)
     [second] = rows_of(where["out"])
     assert first["asked"] == "batch_size=6; device=cpu; samples=all; val=6" != second["asked"]
+
+
+def test_images_that_changed_between_two_studies_are_read_again(world, tmp_path):
+    images = tmp_path / "stripes"
+    shutil.copytree(world["data"], images)
+    study = make_study(grid(world | {"data": str(images)}, methods=["alone"]))
+    hashes = set()
+    for name in ("a.csv", "b.csv"):
+        run_study(study, out=tmp_path / name, runs=tmp_path / "runs", threads=1, say=str)
+        hashes |= {row["config_hash"] for row in rows_of(tmp_path / name)}
+        Image.new("RGB", (16, 16)).save(images / "train" / "class0" / "00.png")
+    assert len(hashes) == 2
 
 
 def test_the_rows_that_ship_are_those_of_the_studies_that_ship():
