@@ -201,10 +201,6 @@ class Place:
         assert self.folder is not None
         return self.folder
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self._place / "checkpoint.pt"
-
     def _look(self, card: dict, student: nn.Module, resume: bool) -> Result | None:
         """The run if it is finished, without a lock: the folder may be read-only. Refuses one that is another."""
         try:
@@ -234,7 +230,7 @@ class Place:
             return None
         before = read_card(self._place, CONFIGURED)
         finished = "test_accuracy" in before
-        if not finished and not self._checkpoint.exists():
+        if not finished and not (self._place / "checkpoint.pt").exists():
             return None  # killed before there was anything to go on with, or begun by who holds the lock
         if before["config_hash"] != card["config_hash"]:
             raise FileExistsError(
@@ -253,7 +249,7 @@ class Place:
     def _tidy(self, existed: bool, names: set[str]) -> None:
         """Leave nothing behind of a run that has neither an end nor a state to go on from."""
         with suppress(OSError):
-            if not self._checkpoint.exists():
+            if not (self._place / "checkpoint.pt").exists():
                 if not finished(self._place):
                     for name in self._names() - names:
                         (self._place / name).unlink()
