@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 
+WIDEST = 2**20  # channels, classes or embedding dimensions that nobody asks for on purpose
 HUGE = 1e300  # no double is near its end, and no sum of two leaves it
 
 

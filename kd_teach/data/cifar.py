@@ -9,6 +9,7 @@ torchvision is imported where it is used: it brings torch.compile along, which t
 """
 
 import os
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from kd_teach._support.errors import DamagedFileError
-from kd_teach._support.files import user_path
+from kd_teach._support.files import locked, user_path
 from kd_teach.data.folder import did_you_mean, read_folder
 from kd_teach.data.types import Parts, Split
 
@@ -91,8 +92,11 @@ def _read_torchvision(dataset: "type[datasets.CIFAR10]", root: Path, download: b
     archive = root / dataset.filename
     if not (root / dataset.base_folder).exists() and check_integrity(archive, dataset.tgz_md5):
         download = True  # the archive is whole: torchvision only unpacks it
+    writes = download and (not root.exists() or os.access(root, os.W_OK))
+    lock = locked(root / f".{dataset.base_folder}.lock", lambda: f"another process, which fills {root}")
     try:
-        train, test = (dataset(root, train=part, download=download) for part in (True, False))
+        with lock if writes else nullcontext():
+            train, test = (dataset(root, train=part, download=download) for part in (True, False))
     except RuntimeError as problem:
         advice = "run again with download=True (--download), which replaces it"
         raise DamagedFileError(f"{_damage(dataset, root)}. Delete it, or {advice}.") from problem

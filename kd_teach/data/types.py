@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from kd_teach._support.numbers import listed, number, whole
 
 
 class Batch(NamedTuple):
@@ -76,6 +77,11 @@ class Data:
     resized: str = "no"  # or how the images were brought to one size
 
     def __post_init__(self):
+        for name in ("mean", "std"):
+            three = [
+                number(f"a {name} of {self.name}", x, 0, above=name == "std") for x in listed(name, getattr(self, name))
+            ]
+            whole(f"the number of channels in {name} of {self.name}", len(three), 3, 3)
         for name in ("train", "test"):
             if not len(getattr(self, name)):
                 raise ValueError(f"{self.name}: the {name} split holds no images; it needs at least one.")
@@ -102,11 +108,10 @@ class Data:
         return height, width
 
     def fingerprint(self) -> str:
-        """sha256 (hex) over the images and labels of train, val and test: the exact data that a run used."""
-        return self._fingerprint
+        """sha256 (hex) over the images and labels of train, val and test: the exact data that a run used.
 
-    @cached_property
-    def _fingerprint(self) -> str:
+        Computed anew at each call, for tensors can be written to: `data.train.labels[:100] = 0`.
+        """
         digest = hashlib.sha256()
         for split in (self.train, self.val, self.test):
             digest.update(repr(tuple(split.images.shape)).encode())

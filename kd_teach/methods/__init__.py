@@ -71,8 +71,8 @@ def list_methods() -> list[str]:
 
 def get_recipe(name: str) -> Recipe:
     """What the method called `name` declares about itself. An unknown name gets the list and the nearest one."""
-    if name not in METHODS:
-        raise unknown("method", name, METHODS)
+    if name not in list_methods():
+        raise unknown("method", str(name), METHODS)
     return import_module(f"kd_teach.methods.{name}").RECIPE
 
 

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import WIDEST, whole
 from kd_teach.methods._tensors import check_pair, in_full_precision, unit
 from kd_teach.methods.changes import MIRRORS, POOLED, SCALES
 from kd_teach.methods.recipe import Recipe, Variant
@@ -94,8 +95,7 @@ def _check_kernel(kernel: str, gamma: float, order: int) -> None:
         raise unknown("kernel of CC", kernel, KERNELS)
     if not 0 < gamma < math.inf:
         raise ValueError(f"gamma is {gamma}; expected a positive number (0.4 is common).")
-    if not isinstance(order, int) or order < 1:
-        raise ValueError(f"order is {order}; expected a whole number from 1 (2 is common).")
+    whole("order", order, 1, 100)  # 2 is common
 
 
 class CCLoss(nn.Module):
@@ -138,8 +138,8 @@ class CCLoss(nn.Module):
         if variant not in VARIANTS:
             raise unknown("variant of CCLoss", variant, VARIANTS)
         _check_kernel(kernel, gamma, order)
-        if project is not None and project < 1:
-            raise ValueError(f"project is {project}; expected the width of a linear layer, or None.")
+        if project is not None:
+            whole("project", project, 1, WIDEST)
         copied = variant == "repdistiller"
         if copied and project is None:
             project = LIVE_WIDTH

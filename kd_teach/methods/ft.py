@@ -29,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import WIDEST, whole
 from kd_teach.data import Batch
 from kd_teach.methods._tensors import check_pair, in_full_precision, match_size, unit
 from kd_teach.methods.changes import BATCH, MIRRORS, SCALES
@@ -158,7 +159,7 @@ class FTLoss(nn.Module):
                 f"A rate of {rate} leaves none of the teacher's {c_t} channels; expected a positive rate that leaves "
                 "at least one (0.5 is common)."
             )
-        factors = round(rate * c_t)
+        factors = whole("the number of factors (rate * channels)", round(rate * c_t), 1, WIDEST)
         self.encode = conv_chain(nn.Conv2d, (c_t, c_t, factors, factors))
         self.decode = conv_chain(nn.ConvTranspose2d, (factors, factors, c_t, c_t), leaky_end=self.reading.leaky_end)
         self.translate = conv_chain(nn.Conv2d, (c_s, c_s, factors, factors), normed=self.reading.normed)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import WIDEST, whole
 from kd_teach.models.mobilenet import mobilenet_v2
 from kd_teach.models.network import Network
 from kd_teach.models.resnet import resnet, resnet50
@@ -42,8 +43,6 @@ def create_model(name: str, num_classes: int = 10) -> Network:
     """
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    if num_classes < 1:
-        raise ValueError(f"A classifier needs at least one class; num_classes was {num_classes}.")
-    network = MODELS[name](num_classes=num_classes)
+    network = MODELS[name](num_classes=whole("num_classes", num_classes, 1, WIDEST))
     network.name = name  # so that a run's card can say what to build
     return network

@@ -55,9 +55,11 @@ def read_resources(texts: Sequence[str]) -> dict[str, float]:
     """{"GPU": 0.25} of ["GPU=0.25"]. ValueError for anything else."""
     try:
         pairs = [text.split("=") for text in texts]
-        return {name: number(name, float(amount), 0, above=True) for name, amount in pairs}
+        if all(name.strip() for name, _ in pairs):
+            return {name: number(name, float(amount), 0, above=True) for name, amount in pairs}
     except ValueError:
-        raise ValueError(f"Resources {texts} are not understood; expected NAME=AMOUNT, such as GPU=0.25.") from None
+        pass
+    raise ValueError(f"Resources {texts} are not understood; expected NAME=AMOUNT, such as GPU=0.25.")
 
 
 def check_resources(client, wanted: Mapping[str, float]) -> None:

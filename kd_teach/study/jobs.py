@@ -1,5 +1,6 @@
 """Jobs: the cells that share a run, carried out one after the other, here or in processes of their own."""
 
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from kd_teach.study.cells import Cell
-from kd_teach.study.run_cell import carry_out
+from kd_teach.study.run_cell import carry_out, cell_data
 
 Job = list[Cell]
 ONE_AT_A_TIME = threading.Lock()  # seeds are set for a whole process: two cells in two threads would mix them up
@@ -60,8 +61,15 @@ def work(job: Job, runs: Path, threads: int | None) -> Iterator[Outcome]:
             yield Outcome(cell, row.columns, row.trained)
 
 
-def in_worker(job: Job, runs: Path, threads: int | None) -> list[Outcome]:
+@functools.lru_cache(maxsize=1)
+def begin(study: str) -> None:
+    """Forget the images of the study before, in a process that carries out its first cell of this: they may change."""
+    cell_data.cache_clear()
+
+
+def in_worker(job: Job, study: str, runs: Path, threads: int | None) -> list[Outcome]:
     """`work` in a process that nobody watches: without bars."""
+    begin(study)
     os.environ["KD_TEACH_PROGRESS"] = "0"
     return list(work(job, runs, threads))
 

@@ -25,6 +25,7 @@ from kd_teach.training.teachers import load_teacher
 
 MEASURED = ("test_accuracy", "val_accuracy", "agreement", "ece", "seconds_per_epoch", "peak_mb", "config_hash")
 COLUMNS = CONFIGURATION + MEASURED  # and "code", which a table keeps at its end
+TEACHERS_SAY: dict[tuple, Tensor] = {}  # logits (N, K) of the last teacher on the test images, for many cells
 
 
 class Row(NamedTuple):
@@ -71,19 +72,22 @@ def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: 
     measured it.
     """
     code = fingerprint(predict, agreement, expected_calibration_error).digest
-    weights = weights_fingerprint(load_teacher(cell.teacher))
+    teacher = load_teacher(cell.teacher)
+    weights = weights_fingerprint(teacher)
     kept = read_measured(file)
     if kept.get("code") != code:
         kept = kept | {"code": code, "agreement": {}}
     if weights not in kept["agreement"]:
         logits = predict(result.student, data.test, data, settings)
-        where = (settings.device, settings.precision)
-        z_t = teacher_logits(cell.teacher, weights, (cell.data, cell.samples, cell.val, cell.select), where)
+        asked = (weights, data.fingerprint(), settings.device, settings.precision, code)
+        if asked not in TEACHERS_SAY:
+            TEACHERS_SAY.clear()
+            TEACHERS_SAY[asked] = predict(teacher, data.test, data, settings)
         if not kept["agreement"]:
             kept["ece"] = round(expected_calibration_error(logits, data.test.labels), 6)
             kept["seconds_per_epoch"] = round(result.history["seconds"].mean(), 3)
             kept["peak_mb"] = kept.get("peak_mb") if memory.peak_mb is None else round(memory.peak_mb, 1)
-        kept["agreement"][weights] = agreement(logits, z_t)
+        kept["agreement"][weights] = agreement(logits, TEACHERS_SAY[asked])
         try:
             write_whole(file, json.dumps(kept, indent=1) + "\n")
         except NotWrittenError as problem:
@@ -105,16 +109,9 @@ def read_measured(file: Path) -> dict:
 
 @functools.lru_cache(maxsize=2)
 def cell_data(name: str, samples: int | None, val: int | None, select: bool) -> Data:
-    """The images of a cell, read once for many cells; with `select`, validation images stand in for the test images."""
+    """The images of a cell, read once in a study; with `select`, validation images stand in for the test images."""
     data = load_data(name, samples=samples, val=val)
     return replace(data, test=data.val) if select else data
-
-
-@functools.lru_cache(maxsize=4)
-def teacher_logits(teacher: str, weights: str, images: tuple, where: tuple[str, str]) -> Tensor:
-    """Logits (N, K) of a teacher on the test images, computed once for many cells; `weights` is their fingerprint."""
-    data, (device, precision) = cell_data(*images), where
-    return predict(load_teacher(teacher), data.test, data, Settings(device=device, precision=precision))
 
 
 def none_for_nan(value):

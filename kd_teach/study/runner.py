@@ -2,6 +2,7 @@
 
 import csv
 import io
+import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,14 +15,15 @@ from tqdm.auto import tqdm
 from kd_teach._support.files import cache_dir, user_path, write_whole
 from kd_teach._support.numbers import whole
 from kd_teach._support.progress import bar
+from kd_teach.study.cells import CONFIGURATION, Cell
 from kd_teach.study.cluster import on_cluster
 from kd_teach.study.grid import Study
-from kd_teach.study.jobs import Outcome, in_processes, in_worker, jobs_of, work
+from kd_teach.study.jobs import Outcome, begin, in_processes, in_worker, jobs_of, work
 from kd_teach.study.provenance import MadeBy
-from kd_teach.study.table import CURVES, MEASUREMENTS, Table, text_of
+from kd_teach.study.table import CURVES, MEASUREMENTS, Table, table_lock, text_of
 from kd_teach.study.tuning import choose
 
-FAILURE = ("block", "method", "variant", "weight", "with_kd", "teacher", "student", "seed", "error", "message")
+FAILURE = (*CONFIGURATION, "error", "message")
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,14 @@ def run_study(
     table = Table(out, CURVES if study.select else MEASUREMENTS)
     standing = [] if renew else [cell for cell in study.cells if table.keep(cell)]
     missing = [cell for cell in study.cells if cell not in standing]
-    jobs = jobs_of(missing)
+    jobs, name = jobs_of(missing), secrets.token_hex(4)
+    worker = partial(in_worker, study=name, runs=runs, threads=threads)
     if address:
-        outcomes = on_cluster(jobs, partial(in_worker, runs=runs, threads=threads), address, resources, retries)
+        outcomes = on_cluster(jobs, worker, address, resources, retries)
     elif workers > 1:
-        outcomes = in_processes(jobs, partial(in_worker, runs=runs, threads=threads), workers, retries)
+        outcomes = in_processes(jobs, worker, workers, retries)
     else:
+        begin(name)
         outcomes = (outcome for job in jobs for outcome in work(job, runs, threads))
 
     made_by = MadeBy(out, workers=workers, threads=threads, address=address)
@@ -117,7 +121,7 @@ def run_study(
         say(f"Dropped from {out}: {len(dropped)} rows of cells that are not in the grid any more, or failed.")
     there = standing + [outcome.cell for outcome in done]
     chosen = choose(table, [cell.method for cell in there if not cell.is_control]) if study.select else []
-    write_failures(failures_file(out), failures)
+    note_failures(out, study.cells, failures)
     return StudyResult(out, len(there), failures, chosen)
 
 
@@ -166,14 +170,25 @@ def failures_file(table: Path) -> Path:
     return table.with_name(f"{table.stem}_failures.csv")
 
 
-def write_failures(path: Path, failures: Sequence[Outcome]) -> None:
-    """A row per failed cell; no file when there is none."""
-    path.unlink(missing_ok=True)
-    if not failures:
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, FAILURE, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for failed in failures:
-        writer.writerow(failed.cell.columns() | {"error": failed.error, "message": failed.message})
-    write_whole(path, text.getvalue())
+def note_failures(table: Path, cells: Iterable[Cell], failures: Sequence[Outcome]) -> None:
+    """A row per cell that failed, beside those of other studies that write this table; no file when there is none."""
+    path, ours = failures_file(table), {identity(cell.columns()) for cell in cells}
+    with table_lock(table):
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = [row for row in csv.DictReader(file) if {*row} == {*FAILURE} and identity(row) not in ours]
+        except (FileNotFoundError, csv.Error, UnicodeDecodeError):  # nobody needs a damaged list of failures
+            rows = []
+        rows += [failed.cell.columns() | {"error": failed.error, "message": failed.message} for failed in failures]
+        if not rows:
+            return path.unlink(missing_ok=True)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, FAILURE, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(path, text.getvalue())
+
+
+def identity(row: Mapping) -> tuple[str, ...]:
+    """What names a cell, as a CSV holds it."""
+    return tuple(text_of(row[name]) for name in CONFIGURATION)

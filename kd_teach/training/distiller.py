@@ -83,7 +83,7 @@ class Distiller:
         equation: Callable[..., Tensor] | None = None,
         **options,
     ) -> None:
-        self.recipe = recipe = get_recipe(method) if isinstance(method, str) else method
+        self.recipe = recipe = method if isinstance(method, Recipe) else get_recipe(method)
         self.variant = next(iter(recipe.variants)) if variant is None else variant
         if self.variant not in recipe.variants:
             raise unknown(f"variant of {recipe.name}", self.variant, recipe.variants)

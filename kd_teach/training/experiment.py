@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from kd_teach._support.files import sha256, user_path
+from kd_teach._support.files import sha256, user_path, write_whole
 from kd_teach._support.numbers import whole
 from kd_teach._support.progress import say
 from kd_teach.data import Data, batches_per_epoch, load_data
@@ -36,9 +36,9 @@ from kd_teach.training.run_folder import (
     config_hash,
     environment,
     finish,
+    history_file,
     weights_file,
     weights_fingerprint,
-    write_history,
 )
 from kd_teach.training.settings import Settings, epochs_of_phases
 from kd_teach.training.teachers import load_teacher, teacher_card
@@ -83,8 +83,8 @@ def distill(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    given, (student_name, student) = student, _student(student, data, how.seed)
-    teacher_name, teacher = _teacher(teacher, data, student, given)
+    student_name, given, student = _student(student, data, how.seed)
+    teacher_name, teacher = _teacher(teacher, data, given)
     torch.manual_seed(how.seed)  # for what the loss itself learns
     run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
     what = {
@@ -117,7 +117,7 @@ def train_alone(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    student_name, student = _student(student, data, how.seed)
+    student_name, _, student = _student(student, data, how.seed)
     run = Alone(student, data, label_smoothing=label_smoothing)
     what = {"method": None, "label_smoothing": label_smoothing, "model": student_name}
     return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
@@ -125,7 +125,7 @@ def train_alone(
 
 def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
     """Configure, refuse what cannot run, claim the folder, train, finish."""
-    code, state = code_of(run)
+    code, state = code_of(run, _train, _finish)
     if cache and state.unreadable:
         say_once(
             f"Nothing is kept in the cache of runs: {state.unreadable}, so that nobody could tell whether it is still "
@@ -174,6 +174,7 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
     config = what | {
         "versions": {"kd_teach": version("kd-teach"), "torch": torch.__version__},
         "num_classes": data.num_classes,
+        "classes": list(data.classes),
         "initial_weights": weights_fingerprint(run.student),
         "data": data.name,
         "samples": len(data.train),
@@ -181,7 +182,7 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
         "images": {"size": list(data.image_size), "resized": data.resized},
         "normalisation": {"mean": list(data.mean), "std": list(data.std)},
         "settings": asdict(settings) | here,
-        "threads": torch.get_num_threads() if here["device"] == "cpu" else None,  # sums are split among them
+        "cpu": processor_settings() if here["device"] == "cpu" else None,
         **code,
     }
     return config | {
@@ -189,6 +190,16 @@ def _configure(run: Run, what: dict, code: dict, data: Data, settings: Settings)
         "val_samples": len(data.val),
         "command": " ".join(["kd-teach", *sys.argv[1:]]) if Path(sys.argv[0]).name == "kd-teach" else None,
         "environment": environment(),
+    }
+
+
+def processor_settings() -> dict:
+    """What is set for the whole process, and changes the last digits on a processor."""
+    return {
+        "threads": torch.get_num_threads(),  # sums are split among them
+        "matmul_precision": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.enabled,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
 
 
@@ -204,7 +215,7 @@ def _train(run: Run, data: Data, settings: Settings, place: Place, on_epoch) -> 
             if between_epochs.asked or not record.complete:
                 break
     history = history_table(records)
-    place.keep(partial(write_history, history=history))
+    place.keep(lambda folder: write_whole(folder / "history.csv", history_file(history)))
     # Counted, for a Ctrl-C in the last batch of an epoch ends the loop after a complete record.
     return history, sum(record.complete for record in records) == sum(epochs_of_phases(run.phases(), settings))
 
@@ -219,11 +230,11 @@ def _finish(
         "test_accuracy": accuracy(logits, data.test.labels),
         "val_accuracy": history["val_accuracy"].iloc[-1],
         "confusion": confusion(logits, data.test.labels, data.num_classes).tolist(),
-        "classes": list(data.classes),
         "parameters": sum(p.numel() for p in student.parameters()),
         "seconds": round(history["seconds"].sum(), 1),
         "trained_on": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         "weights_sha256": sha256(weights),
+        "history_sha256": sha256(history_file(history)),
     }
     place.keep(partial(finish, weights=weights, history=history, card=card))
     return Result(student, history, card["test_accuracy"], card)
@@ -242,17 +253,14 @@ def _data(data, samples: int | None, seed: int) -> Data:
     return load_data(data, samples=samples, seed=seed)
 
 
-def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
+def _teacher(teacher, data: Data, student: nn.Module) -> tuple[str, nn.Module]:
     """Its name and network; one that is named must have learnt the classes that the student is to learn.
 
-    A network is copied, for some methods move its statistics; but first it is seen to be none of the students.
+    A network is copied, for some methods move its statistics; but first it is seen to be another than the student.
     """
     if callable(teacher):
-        if isinstance(teacher, nn.Module):
-            for student in students:
-                if isinstance(student, nn.Module):
-                    check_apart(student, teacher)
-        teacher = for_one_run(teacher, "teacher", 0)
+        given, teacher = for_one_run(teacher, "teacher", 0)
+        check_apart(student, given)
         return name_of(teacher), teacher
     learnt = teacher_card(teacher)["classes"]
     if learnt != list(data.classes):
@@ -263,13 +271,15 @@ def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
     return str(teacher), load_teacher(teacher)
 
 
-def _student(student, data: Data, seed: int) -> tuple[str, nn.Module]:
+def _student(student, data: Data, seed: int) -> tuple[str, nn.Module, nn.Module]:
+    """Its name, the network as it was given or made, and the one to train."""
     if callable(student):
-        made = for_one_run(student, "student", seed)
-        warn_if_trained(student if isinstance(student, nn.Module) else made)
-        return name_of(made), made
+        given, own = for_one_run(student, "student", seed)
+        warn_if_trained(given)
+        return name_of(own), given, own
     torch.manual_seed(seed)
-    return student, create_model(student, num_classes=data.num_classes)
+    made = create_model(student, num_classes=data.num_classes)
+    return student, made, made
 
 
 def name_of(network: nn.Module) -> str:

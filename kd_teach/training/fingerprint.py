@@ -2,56 +2,42 @@
 
 It follows objects as they are in memory, so that it is right after an autoreload, a patched module or a cell that was
 run again: an object leads to its class, a function to its closure, its defaults and the globals that it reads, until
-what comes from Python, PyTorch or another installed library, of which the version is noted. Of this package it follows
-the rooms that compute. Functions count by their instructions: comments, docstrings and line numbers change nothing;
-another minor version of Python does.
+what comes from Python, PyTorch or another installed library, of which the version is noted, and what of one's own was
+put into it (`F.relu = mine`). Of this package it follows the rooms that compute. Functions count by their instructions:
+comments, docstrings and line numbers change nothing; another minor version of Python does. What a function reads from a
+file or the environment while it trains is not seen.
 """
 
 import builtins
-import dis
 import functools
 import hashlib
 import importlib.util
 import linecache
 import secrets
 import sys
-import sysconfig
 import types
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
 from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from kd_teach.methods.recipe import Run
-from kd_teach.training.evaluation import predict
-from kd_teach.training.loop import train
+from kd_teach.training.own_code import closed_over, is_mine, is_own, is_own_file, own_module, read_code, version_of
+from kd_teach.training.run_folder import content_of
 
-PACKAGE = Path(__file__).resolve().parents[1]
-COMPUTING = ("data", "models", "methods", "measures", "training")  # rooms; the others draw, keep or teach
-LIBRARIES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-ATOMS: tuple[type, ...] = (
-    type(None),
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    bytearray,
-    range,
-    type(...),
-    type(NotImplemented),
-)
+ATOMS: tuple[type, ...] = (bool, int, float, complex, str, bytes, bytearray, range)
+ATOMS += (type(None), type(...), type(NotImplemented))
 ATOMS += (torch.dtype, torch.device, torch.memory_format, torch.layout, types.GenericAlias, types.UnionType)
-GLOBAL_READS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+IN_C: tuple[type, ...] = (types.BuiltinFunctionType, types.MethodDescriptorType, types.ClassMethodDescriptorType)
+IN_C += (types.WrapperDescriptorType, types.MethodWrapperType)
+BY_TEXT = {("eval",), ("exec",), ("globals",), ("__import__",), ("importlib", "import_module"), ("sys", "modules")}
 HEAP_TYPE = 1 << 9  # a flag of classes that Python code makes
-HAS_DOCSTRING = 0x4000000  # a flag since Python 3.13
 WRITTEN_BY_PYTHON = {"__new__", "__init__", "__repr__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"}
 WRITTEN_BY_PYTHON |= {"__setattr__", "__delattr__"}  # for dataclasses and named tuples, whose fields have a source
 NO_CODE = {"__dict__", "__weakref__", "__annotate__", "__annotate_func__", "_abc_impl"}  # of a class
@@ -65,12 +51,15 @@ class Code(NamedTuple):
     unreadable: str | None  # the first part without a source to read; None: all of it could be followed
 
 
-def code_of(run: Run) -> tuple[Code, Code]:
-    """The code that makes a run: recipe, loss, networks and loop. Alone, and with all values that the run holds."""
+def code_of(run: Run, *steps: Callable) -> tuple[Code, Code]:
+    """The code that makes a run: recipe, loss and networks, and the functions that train and measure them.
+
+    Alone, and with all values that the run holds.
+    """
     networks = [network for network in (run.student, run.teacher, run.loss) if network is not None]
     kinds = {type(layer) for network in networks for layer in network.modules()}
-    alone = fingerprint(type(run), getattr(run, "recipe", None), kinds, train, predict)
-    return alone, fingerprint(run, train, predict)
+    steps = (*steps, Tensor, F)  # of which own code may have replaced a part
+    return fingerprint(type(run), getattr(run, "recipe", None), kinds, *steps), fingerprint(run, *steps)
 
 
 def fingerprint(*roots: Any) -> Code:
@@ -89,10 +78,7 @@ class Walk:
         self.digest = hashlib.sha256()
         self.waiting: deque = deque()
         self.unreadable: str | None = None
-        self._seen_modules: set[tuple[int, tuple[str, ...]]] = set()
-        self._seen: dict[
-            int, tuple[int, Any]
-        ] = {}  # by id: its number, and the object itself, that the id stays its own
+        self._seen: dict[int, tuple[int, Any]] = {}  # by id: its number, and itself, that the id stays its own
 
     def add(self, *facts: Any) -> None:
         """Take facts in: plain values at once; anything else by its number, to be visited later."""
@@ -118,6 +104,7 @@ class Walk:
     def blind(self, what: str) -> None:
         """Note that there is something without a source."""
         self.unreadable = self.unreadable or what
+        self.add(secrets.token_hex())  # so that it is equal to no other run
 
     def visit(self, thing: Any) -> None:
         """Take in what one object is made of."""
@@ -125,7 +112,7 @@ class Walk:
         if type(thing) in EXACT:
             return EXACT[type(thing)](self, thing)
         for kind, visit in VISITS:
-            if isinstance(thing, kind):
+            if issubclass(type(thing), kind):
                 return visit(self, thing)
         return self.instance(thing)
 
@@ -137,8 +124,12 @@ class Walk:
         self.add(type(things), len(things), *(part for pair in dict(things).items() for part in pair))
 
     def tensor(self, tensor: Tensor) -> None:
-        self.add(tensor.dtype, tensor.shape)
-        self.digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        try:
+            self.add(tensor.dtype, tensor.shape, tensor.layout)
+            self.digest.update(content_of(tensor))
+        except RuntimeError:  # on the meta device, nested, not initialised yet
+            self.blind("a tensor cannot be read")
+        self.add(vars(tensor) or None, [*(tensor._backward_hooks or {}).values()])
 
     def network(self, module: nn.Module) -> None:
         """Its class, weights, layers, hooks and settings; not whether it is in training mode."""
@@ -160,47 +151,49 @@ class Walk:
         """Its instructions, defaults and closure, and the globals that it reads."""
         if not is_own_file(function.__code__.co_filename):
             self.library(function.__module__, function.__qualname__)
-            return self.add(vars(function) or None)  # what a library's decorator has wrapped
+            return self.add(vars(function) or None, list(filter(is_mine, closed_over(function))))  # what it has wrapped
         file = function.__code__.co_filename
         by_python = file == "<string>" and function.__name__ in WRITTEN_BY_PYTHON
         if not by_python and not linecache.getlines(file, function.__globals__):
             self.blind(f"{function.__qualname__} has no source")
         facts = read_code(function.__code__)
         self.add(facts.instructions, function.__defaults__, function.__kwdefaults__, vars(function) or None)
-        for cell in function.__closure__ or ():
-            try:
-                self.used(cell.cell_contents, facts.attributes)
-            except ValueError:  # not filled yet
-                self.add("empty")
-        package = function.__globals__.get("__package__") or ""
-        for name in facts.globals:
+        self.add(*closed_over(function))
+        for name, *attributes in facts.globals:
             if name in function.__globals__:
-                self.used(function.__globals__[name], facts.attributes)
+                self.used(function.__globals__[name], attributes)
             elif name not in vars(builtins):
                 self.add(f"{name} is not there")
-        for name in facts.imports:
+        for chain in BY_TEXT & {chain[:2] for chain in facts.globals}:
+            self.blind(f"{function.__qualname__} finds names by {'.'.join(chain)}")
+        package = function.__globals__.get("__package__") or ""
+        for name, *attributes in facts.imports:
             full = importlib.util.resolve_name(name, package) if package or not name.startswith(".") else name
-            if module := sys.modules.get(full):
-                self.used(module, facts.attributes)
+            self.used(own_module(full), attributes)
 
-    def used(self, value: Any, attributes: tuple[str, ...]) -> None:
-        """A value that a function reads; of a module of one's own, the attributes with names that stand there too."""
-        if not isinstance(value, types.ModuleType) or not is_own(value.__name__):
-            return self.add(value)
-        if (key := (id(value), attributes)) in self._seen_modules:
-            return None
-        self._seen_modules.add(key)
+    def used(self, value: Any, attributes: Iterable[str]) -> None:
+        """A value that a function reads, and what it is asked for: of a module of one's own nothing else counts."""
         for name in attributes:
-            if name in vars(value):
-                self.add(name)
-                self.used(vars(value)[name], attributes)
+            if not isinstance(value, types.ModuleType) or name not in vars(value):
+                break
+            if not is_own(value.__name__):
+                self.add(value)
+                if not isinstance(vars(value)[name], types.ModuleType | type):
+                    return
+            value = vars(value)[name]
+        self.add(value)
 
     def module(self, module: types.ModuleType) -> None:
         """One that is kept as a value: nobody knows what will be taken of it."""
         self.library(module.__name__)
         if is_own(module.__name__):
-            own = {name: x for name, x in vars(module).items() if getattr(x, "__module__", None) == module.__name__}
-            self.add(own)
+            self.add({name: value for name, value in vars(module).items() if not name.startswith("__")})
+        else:
+            self.planted(module)
+
+    def planted(self, home: types.ModuleType | type) -> None:
+        """What of one's own was put into a module or a class of a library."""
+        self.add(*(part for name, value in sorted(vars(home).items()) if is_mine(value) for part in (name, value)))
 
     def builtin(self, function: Any) -> None:
         """A function written in C."""
@@ -217,6 +210,8 @@ class Walk:
         self.library(kind.__module__, kind.__qualname__)
         made_by_exec = kind.__module__ == "builtins" and kind.__flags__ & HEAP_TYPE  # in a namespace without a name
         if not (made_by_exec or is_own(kind.__module__)):
+            for base in kind.__mro__:
+                self.planted(base)
             return
         file = getattr(sys.modules.get(kind.__module__), "__file__", None)
         if file and file.endswith(tuple(EXTENSION_SUFFIXES)):
@@ -234,8 +229,7 @@ class Walk:
         try:
             made_of = thing.__reduce_ex__(4)
         except Exception:  # whatever its class thinks of being asked
-            self.blind(f"a {type(thing).__qualname__} cannot be read")
-            return self.add(secrets.token_hex())  # so that it is equal to no other run
+            return self.blind(f"a {type(thing).__qualname__} cannot be read")
         if isinstance(made_of, str):
             return self.library(type(thing).__module__, made_of)
         maker, arguments, state, *items = (*made_of, None, None, None)[:5]
@@ -265,16 +259,7 @@ VISITS: tuple[tuple[Any, Callable[[Walk, Any], None]], ...] = (
     (property, lambda walk, value: walk.add(value.fget, value.fset, value.fdel)),
     (functools.cached_property, lambda walk, value: walk.add(value.func)),
     (functools._lru_cache_wrapper, lambda walk, cached: walk.add(cached.__wrapped__)),
-    (
-        (
-            types.BuiltinFunctionType,
-            types.MethodDescriptorType,
-            types.ClassMethodDescriptorType,
-            types.WrapperDescriptorType,
-            types.MethodWrapperType,
-        ),
-        Walk.builtin,
-    ),
+    (IN_C, Walk.builtin),
     ((types.GetSetDescriptorType, types.MemberDescriptorType), lambda walk, slot: walk.add(slot.__name__)),
     (weakref.ReferenceType, lambda walk, reference: walk.add(reference())),
     (types.MappingProxyType, Walk.mapping),
@@ -288,73 +273,8 @@ EXACT: dict[type, Callable[[Walk, Any], None]] = {
 
 def in_order(things: Iterable) -> list:
     """What a set holds, in an order that is the same in every process."""
-    return sorted(
-        things,
-        key=lambda x: (
-            repr(x) if type(x) in ATOMS else f"{x.__module__}.{x.__qualname__}" if isinstance(x, type) else ""
-        ),
-    )
 
+    def rank(x: Any) -> str:
+        return repr(x) if type(x) in ATOMS else f"{x.__module__}.{x.__qualname__}" if isinstance(x, type) else ""
 
-class Instructions(NamedTuple):
-    """What a code object says, nested ones included."""
-
-    instructions: tuple
-    globals: tuple[str, ...]  # that it reads
-    attributes: tuple[str, ...]  # that it asks anything for
-    imports: tuple[str, ...]  # modules
-
-
-@functools.cache
-def read_code(code: types.CodeType) -> Instructions:
-    """The instructions of a code object, without docstrings and line numbers."""
-    facts: list = [(code.co_flags & ~HAS_DOCSTRING, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)]
-    facts += [code.co_varnames, code.co_freevars, code.co_cellvars]
-    names: list[set[str]] = [set(), set(), set()]  # globals, attributes, imports
-    for step in dis.get_instructions(code):
-        value = step.argval
-        if isinstance(value, types.CodeType):
-            inner = read_code(value)
-            for mine, theirs in zip(names, inner[1:], strict=True):
-                mine.update(theirs)
-            value = inner.instructions
-        elif step.opname in GLOBAL_READS:
-            names[0].add(value)
-        elif step.opname == "IMPORT_NAME":
-            names[2].add("." * facts[-2][1] + value)  # before it stands its level, 1 for `from . import`
-        elif step.opname == "STORE_NAME" and value in ("__doc__", "__firstlineno__"):  # of a class in a function
-            facts.pop()
-            continue
-        elif step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")):
-            names[1].add(value)
-        facts.append((step.opname, value))
-    return Instructions(tuple(facts), *(tuple(sorted(some)) for some in names))
-
-
-def is_own(module: str) -> bool:
-    """Whether a module is the reader's, or one of ours that computes: its code is followed."""
-    if module == "__main__":
-        return True
-    top = module.partition(".")[0]
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names:
-        return False
-    file = getattr(sys.modules.get(module) or sys.modules.get(top), "__file__", None)
-    return file is None or is_own_file(file)
-
-
-@functools.cache
-def is_own_file(file: str) -> bool:
-    """The same of a file; what stands in none (a cell, a string) is the reader's."""
-    if file.startswith("<frozen "):
-        return False
-    path = Path(file)
-    if path.is_relative_to(PACKAGE):
-        return path.relative_to(PACKAGE).parts[0] in COMPUTING
-    return not (
-        path.is_absolute() and (file.startswith(LIBRARIES) or {"site-packages", "dist-packages"} & {*path.parts})
-    )
-
-
-def version_of(module: str) -> str:
-    """The version of the library that a module belongs to, as far as it tells one."""
-    return str(getattr(sys.modules.get(module.partition(".")[0]), "__version__", ""))
+    return sorted(things, key=rank)

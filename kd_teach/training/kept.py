@@ -4,6 +4,7 @@ import json
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -23,8 +24,11 @@ class Kept:
 
 def kept_runs(folder: Path) -> list[Kept]:
     """The runs in a folder of run folders, the oldest first; none if there is no such folder."""
-    cards = sorted(folder.glob("*/card.json"), key=lambda card: card.stat().st_mtime)
-    return [Kept(card.parent, size_of(card.parent), what_of(card)) for card in cards]
+    found = []
+    for card in folder.glob("*/card.json"):
+        with suppress(FileNotFoundError):  # deleted in the meantime
+            found.append((card.stat().st_mtime, Kept(card.parent, size_of(card.parent), what_of(card))))
+    return [kept for _, kept in sorted(found, key=itemgetter(0))]
 
 
 def clear_runs(kept: list[Kept]) -> int:
@@ -36,7 +40,11 @@ def clear_runs(kept: list[Kept]) -> int:
 
 
 def size_of(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a file that a training has replaced
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def what_of(path: Path) -> str:

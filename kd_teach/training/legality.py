@@ -4,6 +4,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from kd_teach._support.numbers import whole
 from kd_teach.data import Data, noise, plain_batches
 from kd_teach.methods import get_recipe, list_methods
 from kd_teach.models import create_model
@@ -25,7 +26,7 @@ def legality(student: str | nn.Module, teacher: str | nn.Module, *, image_size: 
         ValueError: a network does not take images of this size.
     """
     student, teacher = (create_model(net) if isinstance(net, str) else unwrapped(net) for net in (student, teacher))
-    data = noise_for(student, image_size)
+    data = noise_for(student, whole("image_size", image_size, 1, 4096))
     look(teacher, torch.zeros(1, 3, image_size, image_size))  # a wrong size is no fault of any method
     reasons = {
         (method, variant): refusal(method, variant, student, teacher, data)

@@ -15,26 +15,32 @@ TRAINED: dict[str, str] = {}
 FIRST: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()  # the weights with which a network was first given
 
 
-def for_one_run(network: nn.Module | Callable[[], nn.Module], role: str, seed: int) -> nn.Module:
-    """A network that nobody else holds: a copy of the one given, or what a function makes under the seed.
+def for_one_run(network: nn.Module | Callable[[], nn.Module], role: str, seed: int) -> tuple[nn.Module, nn.Module]:
+    """The network given, or what a function makes under the seed; and a copy of it, that nobody else holds.
+
+    A function's is copied too, for `lambda: network` hands out the same one each time; where that cannot be done it is
+    taken as it is.
 
     Raises:
         ValueError: it cannot be copied.
         TypeError: the function makes something else.
     """
     if isinstance(network, nn.Module):
-        try:
-            return copy.deepcopy(network)
-        except (RuntimeError, TypeError) as problem:
-            raise ValueError(
-                f"The {role}, a {type(network).__name__}, cannot be copied ({problem}). Give a function that makes it: "
-                f"{role}=lambda: ..."
-            ) from None
-    torch.manual_seed(seed)
-    made = network()
-    if not isinstance(made, nn.Module):
-        raise TypeError(f"{role}() gave a {type(made).__name__}; expected a function that makes a network.")
-    return made
+        made = network
+    else:
+        torch.manual_seed(seed)
+        made = network()
+        if not isinstance(made, nn.Module):
+            raise TypeError(f"{role}() gave a {type(made).__name__}; expected a function that makes a network.")
+    try:
+        return made, copy.deepcopy(made)
+    except (RuntimeError, TypeError) as problem:
+        if made is not network:
+            return made, made
+        raise ValueError(
+            f"The {role}, a {type(network).__name__}, cannot be copied ({problem}). Give a function that makes it: "
+            f"{role}=lambda: ..."
+        ) from None
 
 
 def note_trained(network: nn.Module, began: str) -> None:

@@ -10,6 +10,7 @@ checkpoint.pt         only while the run is unfinished
 """
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -26,17 +27,19 @@ import pandas as pd
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 import kd_teach.plots as plots
 from kd_teach._support.files import damaged, locked, read_json, sha256, sweep, user_path, write_whole
-from kd_teach._support.numbers import number, shown, whole
+from kd_teach._support.numbers import listed, number, shown, whole
 from kd_teach.models import create_model, list_models
 from kd_teach.training.checkpoint import misfit
 
 FILES = ("weights.safetensors", "history.csv", "curves.png", "checkpoint.pt", "card.json")
 CONFIGURED = {"config_hash": str, "model": str, "num_classes": int}  # what every card says
-FINISHED = CONFIGURED | {"test_accuracy": int | float, "weights_sha256": str, "classes": list, "data": str}
+FINISHED = CONFIGURED | {"test_accuracy": int | float, "confusion": list, "weights_sha256": str, "classes": list}
+FINISHED |= {"data": str}
+RUN = FINISHED | {"history_sha256": str, "trained_on": str}  # what ships as a teacher has no history
 MEND = "Delete the folder and run its command again, or install the package again if the file came with it."
 NOT_THE_RUN = ("config_hash", "command", "environment", "process", "val_samples")  # of a card: not its configuration
 
@@ -63,7 +66,7 @@ def load_run(folder: str | Path) -> Result:
         DamagedFileError: a file in it is not what the run wrote.
     """
     folder = finished_folder(folder)
-    card = read_card(folder)
+    card = read_card(folder, RUN)
     return read_run(folder, card, rebuilt(card))
 
 
@@ -92,23 +95,28 @@ def read_card(folder: Path, wanted: Mapping = FINISHED) -> dict:
     """What card.json of a run folder holds; DamagedFileError if that is not a card (of a finished run)."""
     path = folder / "card.json"
     card = read_json(path, wanted, MEND)
-    if wanted is FINISHED:
+    if "test_accuracy" in wanted:
         try:
             number("test_accuracy", card["test_accuracy"], 0, 1)
             whole("num_classes", card["num_classes"], len(card["classes"]), len(card["classes"]))
+            check_confusion(card["confusion"], card["num_classes"], card["test_accuracy"])
         except ValueError as problem:
             raise damaged(path, problem, MEND) from None
     return card
 
 
+def check_confusion(confusion: list, classes: int, accuracy: float) -> None:
+    """Refuse an accuracy that is not the one of the confusion matrix beside it, and what is no such matrix."""
+    counts = [whole("a count of confusion", count, 0) for row in confusion for count in listed("confusion", row)]
+    whole("the number of counts in confusion", len(counts), classes**2, classes**2)
+    if not math.isclose(sum(counts[:: classes + 1]) / max(1, sum(counts)), accuracy, abs_tol=1e-6):
+        raise ValueError(f"test_accuracy is {accuracy}, which is not what its confusion matrix says")
+
+
 def read_weights(folder: Path, card: dict, network: nn.Module) -> None:
     """Put weights.safetensors of a run folder into its network; DamagedFileError if it is not what the run wrote."""
     path = folder / "weights.safetensors"
-    if not path.is_file():
-        raise damaged(path, "it is missing", MEND)
-    content = path.read_bytes()
-    if (found := sha256(content)) != card["weights_sha256"]:
-        raise damaged(path, f"its SHA-256 is {found}, the card says {card['weights_sha256']}", MEND)
+    content = read_unchanged(path, card["weights_sha256"])
     try:
         weights = load(content)
     except SafetensorError as problem:
@@ -120,17 +128,19 @@ def read_weights(folder: Path, card: dict, network: nn.Module) -> None:
 
 def read_run(folder: Path, card: dict, student: nn.Module) -> Result:
     """The result of the finished run whose card this is; its weights are put into `student`."""
-    path = folder / "history.csv"
-    try:
-        history = pd.read_csv(path)
-    except FileNotFoundError:
-        raise damaged(path, "it is missing", MEND) from None
-    except ValueError as problem:  # of pandas: no columns, no table, no text
-        raise damaged(path, problem, MEND) from None
-    if missing := {"phase", "epoch", "seconds", "loss", "val_accuracy"} - {*history} or not len(history):
-        raise damaged(path, f"rows or columns are missing: {missing}", MEND)
+    history = pd.read_csv(io.BytesIO(read_unchanged(folder / "history.csv", card["history_sha256"])))
     read_weights(folder, card, student)
     return Result(student.eval(), history, card["test_accuracy"], card)
+
+
+def read_unchanged(path: Path, checksum: str) -> bytes:
+    """What a file of a finished run holds; DamagedFileError if its card has another checksum of it."""
+    if not path.is_file():
+        raise damaged(path, "it is missing", MEND)
+    content = path.read_bytes()
+    if (found := sha256(content)) != checksum:
+        raise damaged(path, f"its SHA-256 is {found}, the card says {checksum}", MEND)
+    return content
 
 
 class Place:
@@ -191,10 +201,6 @@ class Place:
         assert self.folder is not None
         return self.folder
 
-    @property
-    def _checkpoint(self) -> Path:
-        return self._place / "checkpoint.pt"
-
     def _look(self, card: dict, student: nn.Module, resume: bool) -> Result | None:
         """The run if it is finished, without a lock: the folder may be read-only. Refuses one that is another."""
         try:
@@ -214,7 +220,8 @@ class Place:
         except OSError as problem:
             self._forgive(problem, "The run is trained anew.")
             for name in FILES:
-                (self._place / name).unlink(missing_ok=True)
+                with suppress(OSError):  # a folder of that name: then the run is not kept
+                    (self._place / name).unlink()
         self.keep(partial(write_card, card=card | {"process": os.getpid()}))
         return None
 
@@ -223,7 +230,7 @@ class Place:
             return None
         before = read_card(self._place, CONFIGURED)
         finished = "test_accuracy" in before
-        if not finished and not self._checkpoint.exists():
+        if not finished and not (self._place / "checkpoint.pt").exists():
             return None  # killed before there was anything to go on with, or begun by who holds the lock
         if before["config_hash"] != card["config_hash"]:
             raise FileExistsError(
@@ -234,7 +241,7 @@ class Place:
             raise FileExistsError(
                 f"{self._place} holds a run; go on with it (--resume), delete it, or choose another folder."
             )
-        return read_run(self._place, read_card(self._place), student) if finished else None
+        return read_run(self._place, read_card(self._place, RUN), student) if finished else None
 
     def _names(self) -> set[str]:
         return {name for name in FILES if (self._place / name).exists()}
@@ -242,11 +249,11 @@ class Place:
     def _tidy(self, existed: bool, names: set[str]) -> None:
         """Leave nothing behind of a run that has neither an end nor a state to go on from."""
         with suppress(OSError):
-            if not self._checkpoint.exists():
+            if not (self._place / "checkpoint.pt").exists():
                 if not finished(self._place):
                     for name in self._names() - names:
                         (self._place / name).unlink()
-                (self._place / ".lock").unlink()  # who waits finds the run, or begins one: no harm if two do
+                (self._place / ".lock").unlink()  # who waits sees that it is gone, and makes a new one
                 if not existed:
                     self._place.rmdir()
 
@@ -290,9 +297,9 @@ def differences(before: Mapping, now: Mapping) -> list[str]:
     return lines or ["what its networks, its loss or its recipe hold"]  # the state, which follows from the rest too
 
 
-def write_history(folder: Path, history: pd.DataFrame) -> None:
-    """Write history.csv, of a finished run or of one that may go on."""
-    write_whole(folder / "history.csv", history.to_csv(index=False))
+def history_file(history: pd.DataFrame) -> bytes:
+    """What history.csv is to hold."""
+    return history.to_csv(index=False).encode()
 
 
 def weights_file(student: nn.Module) -> bytes:
@@ -331,8 +338,15 @@ def weights_fingerprint(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(content_of(tensor))
     return digest.hexdigest()[:16]
+
+
+def content_of(tensor: Tensor) -> memoryview:
+    """The bytes of a tensor of any type, device and layout; RuntimeError if it has none."""
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg()
+    plain = plain if plain.layout is torch.strided else plain.to_dense()
+    return plain.contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def config_hash(config: dict) -> str:

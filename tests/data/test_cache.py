@@ -20,8 +20,10 @@ def test_made_once_for_each_key(own_cache):
 def test_a_damaged_file_is_made_anew(own_cache):
     cached("things", b"a", lambda: {"numbers": torch.arange(3)})
     (path,) = own_cache.iterdir()
-    path.write_bytes(path.read_bytes()[:-4])
-    assert cached("things", b"a", lambda: {"numbers": torch.arange(4)})["numbers"].tolist() == [0, 1, 2, 3]
+    content = path.read_bytes()
+    for damaged in (content[:-4], content[:-1] + b"\1", content.replace(b"sha256", b"sha512"), b""):
+        path.write_bytes(damaged)
+        assert cached("things", b"a", lambda: {"numbers": torch.arange(4)})["numbers"].tolist() == [0, 1, 2, 3]
     assert cached("things", b"a", lambda: pytest.fail("not kept"))["numbers"].tolist() == [0, 1, 2, 3]
 
 

@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,6 +13,7 @@ from threading import Thread
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from torchvision import datasets
 
 from kd_teach.data import load_data
@@ -80,6 +82,16 @@ def test_download_fetches_checks_and_unpacks(archive, root):
 def test_a_whole_archive_is_unpacked_without_asking(archive, root):
     (root / archive.name).write_bytes(archive.read_bytes())
     assert len(load_data("cifar10", root=root).test) == 10
+
+
+def test_of_two_that_download_one_waits_for_the_other(archive, root):
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(root / ".cifar-10-batches-py.lock"):  # as of a process that downloads
+            waiting = pool.submit(load_data, "cifar10", root=root, download=True)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+            assert not (root / "cifar-10-batches-py").exists()
+        assert len(waiting.result(timeout=60).test)
 
 
 def test_a_half_finished_download_is_named_and_can_be_repaired(archive, root):

@@ -1,10 +1,13 @@
 import dataclasses
+import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from kd_teach.data import Split
 from kd_teach.data.types import take
+from tests.helpers import tiny_data
 
 
 def split_of(images=(4, 3, 8, 8), dtype=torch.uint8, labels=(4,), label_dtype=torch.int64, masks=None) -> Split:
@@ -95,3 +98,15 @@ def test_fingerprint_sees_every_split_and_no_memory_layout(data):
 def test_data_shows_itself_in_one_line(data):
     assert repr(data) == "Data('small': 23 train, 6 val, 9 test; 3 classes; 8x8 pixels)"
     assert repr(data.train) == "Split(23 images of (3, 8, 8))"
+
+
+@pytest.mark.parametrize("name", ["mean", "std"])
+@pytest.mark.parametrize("value", [(math.nan,) * 3, (-1, 0.5, 0.5), ("a",) * 3, (0.5,), 0.5, "abc"])
+def test_impossible_statistics_are_refused(name, value):
+    with pytest.raises(ValueError, match=name):
+        replace(tiny_data(), **{name: value})
+
+
+def test_a_deviation_of_zero_is_refused():
+    with pytest.raises(ValueError, match="a std of tiny is 0"):
+        replace(tiny_data(), std=(0, 0, 0))

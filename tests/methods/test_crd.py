@@ -289,6 +289,7 @@ def test_bad_input():
         ({"momentum": 1.0}, "momentum is 1"),
         ({"negatives": 0}, "negatives is 0"),
         ({"dim": 0}, "dim is 0"),
+        ({"dim": 1.5}, "dim is 1.5"),
         ({"sampling": "non"}, "Unknown sampling"),
         ({"variant": "papre"}, "Unknown variant of CRDLoss 'papre'. Did you mean 'paper'"),
         ({"labels": LABELS * 0}, "1 class"),

@@ -197,6 +197,8 @@ def test_bad_input():
     for rate in (0, -0.5, 0.05, math.nan):
         with pytest.raises(ValueError, match=f"rate of {rate} "):
             FTLoss((3, 8, 8), (5, 8, 8), rate=rate)
+    with pytest.raises(ValueError, match="number of factors"):
+        FTLoss((3, 8, 8), (5, 8, 8), rate=1e30)
     with pytest.raises(ValueError, match=r"\(1, 4\) and \(1, 2\)"):
         factor_distance(A, B[:, :1])
     loss = FTLoss((3, 8, 8), (5, 8, 8))

@@ -52,5 +52,5 @@ def test_an_unknown_name_gets_the_nearest():
 
 
 def test_no_classes_is_an_error():
-    with pytest.raises(ValueError, match="at least one class; num_classes was 0"):
+    with pytest.raises(ValueError, match="num_classes is 0; expected a whole number from 1"):
         create_model("resnet8", num_classes=0)

@@ -82,7 +82,7 @@ def test_choosing_never_looks_at_the_test_images(world, tmp_path):
     assert row["test_accuracy"] == row["val_accuracy"]
 
 
-def test_a_notebook_finds_the_runs_of_a_study(tmp_path, monkeypatch):
+def test_a_notebook_finds_the_runs_of_a_study(tmp_path, monkeypatch, capsys):
     data = load_data("shapes10", samples=64, val=10)
     data = replace(data, test=data.test.select(range(50)))  # 2,000 would take seconds
     monkeypatch.setattr("kd_teach.study.run_cell.cell_data", lambda *images: data)
@@ -94,9 +94,9 @@ def test_a_notebook_finds_the_runs_of_a_study(tmp_path, monkeypatch):
     how = {"teacher": teacher, "student": "resnet8", "data": "shapes10", "epochs": 1}
     cells = Cell("alone", **how), Cell("kd", **how, seed=1), Cell("at", **how, variant="repdistiller", weight=300.0)
     rows = [carry_out(cell, tmp_path / "runs").columns for cell in cells]
-    monkeypatch.setattr("kd_teach.training.experiment.train", None)  # training would fail
     found = lesson.train_alone(), lesson.distill("kd", seed=1), lesson.distill("at", variant="repdistiller")
     assert [run.card["config_hash"] for run in found] == [row["config_hash"] for row in rows]
+    assert capsys.readouterr().out.count("read from the cache") == 3
 
 
 def test_smoothed_runs_have_a_hash_of_their_own():

@@ -100,3 +100,5 @@ def test_resources_are_read():
     assert read_resources(["GPU=0.25", "MEMORY=2"]) == {"GPU": 0.25, "MEMORY": 2.0}
     with pytest.raises(ValueError, match="expected NAME=AMOUNT"):
         read_resources(["GPU"])
+    with pytest.raises(ValueError, match="NAME=AMOUNT"):
+        read_resources(["=1"])

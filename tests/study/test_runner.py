@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from PIL import Image
 
 from kd_teach._support.shipped import shipped
 from kd_teach.methods import KDLoss
@@ -58,9 +60,10 @@ def test_a_row_per_cell_and_what_made_them_beside(serial):
 
 def test_what_is_there_is_not_run_again(world, serial, monkeypatch):
     before, said = serial.read_text(), []
-    monkeypatch.setattr("kd_teach.training.experiment.train", None)  # training would fail
     where = {"out": serial, "runs": serial.parent / "runs", "threads": 1, "say": said.append}
-    report = run_study(make_study(grid(world)), **where)
+    with monkeypatch.context() as patch:
+        patch.setattr("kd_teach.study.jobs.carry_out", None)  # nothing can be carried out
+        report = run_study(make_study(grid(world)), **where)
     assert report.rows == 4 and serial.read_text() == before
     assert said == [f"4 of 4 cells stand in {serial}; --renew carries them out again."]
     del said[:]
@@ -99,6 +102,18 @@ def test_a_row_of_another_run_does_not_stand(world, tmp_path, changes):
     run_study(make_study(grid(world, methods=["kd"], **changes)), **where)
     [second] = rows_of(where["out"])
     assert first["asked"] == "batch_size=6; device=cpu; samples=all; val=6" != second["asked"]
+
+
+def test_images_that_changed_between_two_studies_are_read_again(world, tmp_path):
+    images = tmp_path / "stripes"
+    shutil.copytree(world["data"], images)
+    study = make_study(grid(world | {"data": str(images)}, methods=["alone"]))
+    hashes = set()
+    for name in ("a.csv", "b.csv"):
+        run_study(study, out=tmp_path / name, runs=tmp_path / "runs", threads=1, say=str)
+        hashes |= {row["config_hash"] for row in rows_of(tmp_path / name)}
+        Image.new("RGB", (16, 16)).save(images / "train" / "class0" / "00.png")
+    assert len(hashes) == 2
 
 
 def test_the_rows_that_ship_are_those_of_the_studies_that_ship():

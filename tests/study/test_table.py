@@ -1,10 +1,13 @@
 """Tables that several studies write: rows are merged, what is lost is said, damage is named."""
 
+from dataclasses import replace
+
 import pytest
 
 from kd_teach._support.errors import DamagedFileError
 from kd_teach.study import Cell
-from kd_teach.study.runner import replacement
+from kd_teach.study.jobs import Outcome
+from kd_teach.study.runner import failures_file, note_failures, replacement
 from kd_teach.study.table import MEASUREMENTS, Table
 
 
@@ -54,3 +57,21 @@ def test_a_damaged_table_is_named(content, tmp_path):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(DamagedFileError, match=r"t\.csv is damaged .*Delete it"):
         Table(tmp_path / "t.csv", MEASUREMENTS)
+
+
+def test_lists_of_failures_are_merged_and_end_with_the_last(tmp_path):
+    table = tmp_path / "t.csv"
+
+    def failed(*seeds):
+        names = [line.split(",")[11:13] for line in failures_file(table).read_text().splitlines()[1:]]
+        return names == [[str(seed), "ValueError"] for seed in seeds]
+
+    one, other, third = (replace(cells("kd")[0], seed=seed) for seed in range(3))
+    for cell in (one, other):  # of two studies
+        note_failures(table, [cell], [Outcome.failed(cell, ValueError("no"))])
+    assert failed(0, 1)
+    note_failures(table, [one, third], [Outcome.failed(third, ValueError("no"))])  # the first works now
+    assert failed(1, 2)
+    failures_file(table).write_text("damaged")
+    note_failures(table, [other, third], [])
+    assert not failures_file(table).exists()

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torchvision.models import resnet18
 
 import kd_teach
-from kd_teach import Alone, Distiller, Recipe, Variant, create_model, distill, tapped
+from kd_teach import Alone, Distiller, Recipe, Settings, Variant, create_model, distill, tapped
 from kd_teach.methods import kd, list_methods
+from kd_teach.training.experiment import _configure, _finish, _train
 from kd_teach.training.fingerprint import code_of, fingerprint
+from kd_teach.training.loop import train
 from kd_teach.training.settings import rate_share
 from tests.helpers import tiny_data
 
@@ -136,14 +139,75 @@ def test_a_module_of_ones_own_counts_by_what_is_taken_of_it(tmp_path, monkeypatc
     assert first != read("def gap(x): return 2 * x\n")
 
 
-def test_an_import_in_a_function_counts(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import mine_of_this_test as mine\ndef f(x): return getattr(mine, 'gap')(x)",
+        "import mine_of_this_test as mine\ndef f(x): return apply(mine, x)\ndef apply(module, x): return module.gap(x)",
+        "import mine_of_this_test as mine\nheld = [mine]\ndef f(x): return held[0].gap(x)",
+        "def f(x):\n    from mine_of_this_test import gap\n    return gap(x)",
+        "def f(x):\n    import mine_of_this_test as mine\n    return mine.gap(x)",
+    ],
+)
+@pytest.mark.parametrize("change", [("return x", "return 2 * x"), ("factor = 1", "factor = 2")])
+def test_a_module_counts_however_it_is_read(source, change, tmp_path, monkeypatch):
+    """Also one that nobody has imported yet."""
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "late_of_this_test.py").write_text("def gap(x): return x\n")
-    names = cell("def f(x):\n    from late_of_this_test import gap\n    return gap(x)\n", 2)
-    names["f"](1)
-    first = fingerprint(names["f"])
-    sys.modules["late_of_this_test"].gap = abs
-    assert fingerprint(names["f"]) != first
+
+    def read(text):
+        (tmp_path / "mine_of_this_test.py").write_text(text)
+        sys.modules.pop("mine_of_this_test", None)
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        return fingerprint(cell(source, 2)["f"])
+
+    text = "factor = 1\ndef gap(x): return x + factor\n"
+    first = read(text)
+    assert first == read(text) != read(text.replace(*change)) and first.unreadable is None
+
+
+@pytest.mark.parametrize(
+    "text", ["eval('x')", "exec('x')", "globals()['k']", "__import__('a')", "importlib.import_module('a')"]
+)
+def test_what_is_found_by_text_is_not_followed_and_so_not_kept(text):
+    names = cell(f"import importlib\ndef f(x): return {text}")
+    assert "f finds names by " in fingerprint(names["f"]).unreadable
+    assert fingerprint(cell("def f(net): return net.eval()")["f"]).unreadable is None
+
+
+@pytest.mark.parametrize(
+    "where", [(F, "kl_div"), (torch, "relu"), (torch.Tensor, "softmax"), (nn.modules.batchnorm._NormBase, "extra_repr")]
+)
+def test_what_was_put_into_a_library_counts(where, monkeypatch):
+    run = Alone(create_model("resnet8", 3), DATA)
+    before = code_of(run, train)
+    monkeypatch.setattr(*where, cell("def mine(*arguments): return 1")["mine"])
+    code, state = code_of(run, train)
+    assert code != before[0] and state != before[1]
+
+
+def test_what_a_try_covers_counts():
+    rest = "    except E: pass\ndef a(): pass\nb = a\nE = ValueError"
+    one = cell("def f():\n    a()\n    try: b()\n" + rest)
+    assert fingerprint(one["f"]) != fingerprint(cell("def f():\n    try: a(); b()\n" + rest)["f"])
+
+
+@pytest.mark.parametrize(
+    "make", ["torch.eye(3).to_sparse()", "torch.ones(2, dtype=torch.cfloat).conj()", "torch.ones(())"]
+)
+def test_tensors_of_any_layout_are_read(make):
+    one, same, other = (cell(f"f = {text}")["f"] for text in (make, make, f"2 * {make}"))
+    assert fingerprint(one) == fingerprint(same) != fingerprint(other) and fingerprint(one).unreadable is None
+
+
+def test_hooks_and_attributes_of_a_tensor_count():
+    prints = set()
+    for change in ("pass", "w.register_hook(lambda g: g)", "w.register_hook(lambda g: 2 * g)", "w.scale = 3"):
+        prints.add(fingerprint(cell(f"w = nn.Parameter(torch.ones(2))\n{change}")["w"]).digest)
+    assert len(prints) == 4
+
+
+def test_tensors_without_content_are_unreadable():
+    assert fingerprint(torch.ones(2, device="meta")).unreadable == "a tensor cannot be read"
 
 
 def net_of(forward: str = "x.relu()", extra: str = "") -> nn.Module:
@@ -176,19 +240,21 @@ def test_a_tapped_network_counts_by_its_graph_and_its_copy_is_the_same():
     torch.manual_seed(0)
     inner = resnet18(num_classes=3)
     two, three = (tapped(inner, stages=[f"layer{n + 1}" for n in range(count)]) for count in (2, 3))
-    assert fingerprint(two) == fingerprint(kd_teach.training.pairs.for_one_run(two, "student", 0)) != fingerprint(three)
+    assert (
+        fingerprint(two) == fingerprint(kd_teach.training.pairs.for_one_run(two, "student", 0)[1]) != fingerprint(three)
+    )
 
 
 def test_an_edit_in_memory_counts_whatever_stands_on_disk(monkeypatch):
     run = Distiller("kd", student=create_model("resnet8", 3), teacher=create_model("resnet8", 3), data=DATA)
-    before = code_of(run)
+    before = code_of(run, train)
     monkeypatch.setattr(kd.KDLoss, "forward", lambda self, z_s, z_t: (z_s - z_t).mean())
-    after = code_of(run)
+    after = code_of(run, train)
     assert before[0] != after[0] and before[1] != after[1]
     monkeypatch.undo()
-    assert code_of(run) == before
+    assert code_of(run, train) == before
     monkeypatch.setattr("kd_teach.training.loop.rate_share", lambda *where: rate_share(*where) / 2)
-    assert code_of(run)[0] != before[0]
+    assert code_of(run, train)[0] != before[0]
 
 
 def test_the_code_is_one_for_all_seeds_and_weights():
@@ -204,9 +270,83 @@ def test_the_code_is_one_for_all_seeds_and_weights():
 @pytest.mark.parametrize("method", list_methods())
 def test_each_method_can_be_read_and_is_another(method):
     run = Distiller(method, student=create_model("resnet8", 3), teacher=create_model("resnet14", 3), data=DATA)
-    code, state = code_of(run)
+    code, state = code_of(run, train)
     assert code.unreadable is state.unreadable is None
     assert code.digest != code_of(Alone(create_model("resnet8", 3), DATA))[0].digest
+
+
+def keyed(source=LOSS, net="x.relu()", data=DATA):
+    """(key, whether it is kept) of a run by a recipe in a cell."""
+    torch.manual_seed(0)
+    run = Distiller(recipe(source), student=net_of(net), teacher=create_model("resnet14", 3), data=data)
+    state = code_of(run, _train, _finish)[1]
+    return _configure(run, {}, {"state": state.digest}, data, Settings(device="cpu"))["config_hash"], state.unreadable
+
+
+def noisy_labels():
+    data = tiny_data()
+    data.train.labels[0] = 2
+    return keyed(data=data)
+
+
+def with_mine_at(where, name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where, name, cell("def mine(*arguments): return 1")["mine"])
+        return keyed()
+
+
+def with_an_edited_plot():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kd_teach.plots, "training_report", None)  # put back at the end
+        exec("def training_report(*arguments, **options): return 1", vars(kd_teach.plots))
+        return keyed()
+
+
+def with_another_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    try:
+        return keyed()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def with_a_variable():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POWER", "3")
+        return keyed(READS)
+
+
+READS = LOSS.replace("pow(power)", "pow(float(os.environ.get('POWER', 1)))").replace("\nclass", "\nimport os\nclass", 1)
+TABLE = {  # of docs/studies.md: the first words of a row, the key before and after such an edit
+    "a loss": (keyed, lambda: keyed(LOSS.replace("mean()", "sum()"))),
+    "a helper": (keyed, lambda: keyed(LOSS.replace("FACTOR = 2", "FACTOR = 3"))),
+    "a network": (keyed, lambda: keyed(net="x.tanh()")),
+    "a part of a library": (keyed, lambda: with_mine_at(F, "kl_div")),
+    "images or labels": (keyed, noisy_labels),
+    "threads or versions": (keyed, with_another_thread),
+    "comments": (keyed, lambda: keyed('"""Said."""\n' + LOSS + "# a comment")),
+    "functions that": (keyed, lambda: keyed(LOSS + "def unused(x): return x\n")),
+    "plots": (keyed, with_an_edited_plot),
+    "code without": (keyed, lambda: keyed(LOSS.replace("x * FACTOR", "x * eval('FACTOR')"))),
+    "a file or variable": (lambda: keyed(READS), with_a_variable),
+}
+
+
+def test_the_table_in_the_docs_says_what_edits_do():
+    text = (PACKAGE.parent / "docs" / "studies.md").read_text(encoding="utf-8")
+    rows = [
+        line.strip("| ").split(" | ") for line in text.partition("| an edit of |")[2].partition("\n\n")[0].splitlines()
+    ]
+    assert len(rows) == 2 + len(TABLE)
+    for (what, then), (start, (before, after)) in zip(rows[2:], TABLE.items(), strict=True):
+        (one, _), (other, unreadable) = before(), after()
+        same = "is read from the cache" if one == other else "is trained anew"
+        found = "is not kept, which is said once" if unreadable else same
+        if what.startswith("a file or variable"):
+            assert then == "does not notice: clear the cache" and one == other
+        else:
+            assert what.startswith(start) and then == found, (what, found)
 
 
 @pytest.fixture
@@ -237,16 +377,30 @@ def test_an_edited_network_is_trained_anew(cached):
     assert trained_epochs("kd", cached, student=net_of, teacher=lambda: net_of("x.cos()")) == 1
 
 
-def test_other_statistics_of_the_data_and_other_threads_are_another_run(cached):
-    threads = torch.get_num_threads()
-    assert trained_epochs("kd", cached) == 1
-    assert trained_epochs("kd", cached, data=replace(DATA, mean=(0.5, 0.5, 0.5))) == 1
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+def test_other_data_and_another_setting_of_the_process_are_another_run():
+    data = tiny_data()
+    run, settings = Alone(create_model("resnet8", 3), data), Settings(device="cpu")
+
+    def key(data):
+        return _configure(run, {}, {}, data, settings)["config_hash"]
+
+    first, others = key(data), [key(replace(data, mean=(0.5, 0.5, 0.5))), key(replace(data, classes=tuple("abc")))]
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     try:
         torch.set_num_threads(threads + 1)
-        assert trained_epochs("kd", cached) == 1
+        others.append(key(data))
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("medium")
+        others.append(key(data))
     finally:
         torch.set_num_threads(threads)
-    assert trained_epochs("kd", cached) == 0
+        torch.set_float32_matmul_precision(precision)
+    with torch.backends.mkldnn.flags(enabled=False):
+        others.append(key(data))
+    assert key(data) == first
+    data.train.labels[0] = 2  # written to, in the same object
+    assert len({first, *others, key(data)}) == 7
 
 
 def test_without_a_source_there_is_no_cache_and_it_is_said_once(cached, recwarn):

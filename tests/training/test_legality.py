@@ -36,3 +36,9 @@ def test_images_that_a_network_does_not_take_are_named_once():
     for pair in (("resnet8", vit), (vit, "resnet8")):
         with pytest.raises(ValueError, match=r"does not take images of shape .*32, 32.*image_size"):
             legality(*pair)
+
+
+@pytest.mark.parametrize("size", [-1, 0, 1.5, "32", True])
+def test_impossible_sizes_are_refused(size):
+    with pytest.raises(ValueError, match="image_size is"):
+        legality("resnet8", "resnet8", image_size=size)

@@ -49,10 +49,17 @@ def test_a_function_is_called_under_the_seed(teacher, recwarn):
         train_alone(lambda: 3, **BUDGET)
 
 
-def test_the_teacher_does_not_move_either(teacher):
+@pytest.mark.parametrize("held", [False, True])
+def test_the_teacher_does_not_move_either(held, teacher):
     before = copy.deepcopy(teacher)
-    distill("ofd", student="resnet8", teacher=teacher, **BUDGET)  # its BN learn statistics during training
+    given = (lambda: teacher) if held else teacher
+    distill("ofd", student="resnet8", teacher=given, **BUDGET)  # its BN learn statistics during training
     assert same_weights(teacher, before)
+
+
+def test_a_function_may_hand_out_one_network_again_and_again(student, teacher, recwarn):
+    runs = [train_alone(lambda: student, **BUDGET), distill("kd", student=lambda: student, teacher=teacher, **BUDGET)]
+    assert runs[0].card["initial_weights"] == runs[1].card["initial_weights"] and not recwarn.list
 
 
 def test_a_trained_network_is_named_with_both_fingerprints(student):

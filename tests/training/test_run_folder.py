@@ -1,12 +1,12 @@
 """Run folders that are damaged, full, shared by processes, or refused: never a traceback, never a false result."""
 
+import contextlib
 import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from kd_teach._support.errors import DamagedFileError, NotWrittenError
 from kd_teach._support.files import sha256
 from kd_teach.data import Augment
 from kd_teach.training import loop
+from kd_teach.training.run_folder import weights_fingerprint
 from tests.helpers import same_weights, tiny_data
 
 RUN = {"data": tiny_data(), "epochs": 2, "batch_size": 8, "device": "cpu"}
@@ -39,12 +40,21 @@ def flipped(content):
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
+def undated(content):
+    """As a teacher's card may be, but not that of a run that is found again."""
+    return content.replace(b'"trained_on"', b'"trained"')
+
+
 DAMAGE = [
     ("card.json", lambda content: b""),
     ("card.json", lambda content: b"[1]"),
     ("card.json", lambda content: b'{"config_hash": 3}'),
     ("card.json", lambda content: content.replace(b'"weights_sha256"', b'"weights"')),
     ("card.json", lambda content: b"\xff" + content),
+    ("card.json", lambda content: content.replace(b'"test_accuracy": 0', b'"test_accuracy": 0.0')),
+    ("card.json", undated),
+    ("card.json", lambda content: content.replace(b'"confusion": [', b'"confusion": [3,')),
+    ("history.csv", flipped),
     ("history.csv", lambda content: b""),
     ("history.csv", lambda content: b"a,b\n1,2\n"),
     ("history.csv", None),
@@ -66,7 +76,7 @@ def test_damage_in_a_cache_is_a_warning_and_elsewhere_names_the_file(name, how, 
     damage(folder / name, how)
     with pytest.raises(DamagedFileError, match=rf"{name} is damaged .*Delete the folder"):
         train_alone("resnet8", out=folder, resume=True, **RUN)
-    if name != "history.csv" and how is not None:
+    if name != "history.csv" and how not in (None, undated):
         with pytest.raises(DamagedFileError, match=f"{name} is damaged"):
             load_teacher(folder)
     with pytest.warns(UserWarning, match=rf"{name} is damaged .*The run is trained anew"):
@@ -155,52 +165,65 @@ def test_what_breaks_in_the_first_epoch_leaves_nothing_but_what_was_there(tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
 
 
-SCRIPT = """
-from kd_teach import train_alone
-from kd_teach.training.run_folder import weights_fingerprint
-from tests.helpers import tiny_data
-epochs = []
-run = train_alone("resnet8", data=tiny_data(), epochs=EPOCHS, batch_size=8, device="cpu", KEEP, on_epoch=epochs.append)
-print("result", weights_fingerprint(run.student), run.test_accuracy, len(epochs))
-"""
+def start(log, epochs=3, **keep):
+    """The id of a process that trains a run, or reads it, and prints what it got into the file `log`."""
+    with warnings.catch_warnings(action="ignore"):  # Python's, on forks of a process with threads
+        if child := os.fork():
+            return child
+    try:
+        torch.set_num_threads(1)  # a fork has no other threads
+        with log.open("w", buffering=1) as file, contextlib.redirect_stdout(file):
+            seen = []
+            run = train_alone("resnet8", **RUN | {"epochs": epochs} | keep, on_epoch=seen.append)
+            print("result", weights_fingerprint(run.student), run.test_accuracy, len(seen))
+    finally:
+        os._exit(0)
 
 
-def start(keep, epochs=10):
-    code = SCRIPT.replace("KEEP", keep).replace("EPOCHS", str(epochs))
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            cwd=Path(__file__).parents[2])  # fmt: skip
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows forks no processes")
 
 
-@pytest.mark.system
+@forks
 def test_of_processes_that_want_one_run_one_trains_it(tmp_path):
-    ended = [process.communicate(timeout=300) for process in [start(f"cache={str(tmp_path)!r}") for _ in range(3)]]
-    lines = [out.strip().splitlines()[-1].split() for out, _ in ended]
-    assert [line[0] for line in lines] == ["result"] * 3, ended
+    logs = [tmp_path / str(number) for number in range(5)]
+    for process in [start(log, cache=tmp_path / "runs") for log in logs]:
+        os.waitpid(process, 0)
+    lines = [log.read_text().splitlines()[-1].split() for log in logs]
+    assert [line[0] for line in lines] == ["result"] * 5
     assert len({tuple(line[1:3]) for line in lines}) == 1
-    assert sorted(line[3] for line in lines) == ["0", "0", "10"]
+    assert sorted(line[3] for line in lines) == ["0", "0", "0", "0", "3"]
 
 
-@pytest.mark.system
+@forks
 def test_a_kill_releases_the_lock_and_the_run_goes_on(tmp_path):
     """The second waits for the first, which is killed in the middle, and ends with what one process alone gives."""
-    folder = tmp_path / "run"
-    first = start(f"out={str(folder)!r}", epochs=40)
+    folder, log = tmp_path / "run", tmp_path / "log"
+    first = start(tmp_path / "first", epochs=6, out=folder)
     while not (folder / "checkpoint.pt").exists():
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.01)
-    first.send_signal(signal.SIGSTOP)  # as long as it likes
-    second = start(f"out={str(folder)!r}, resume=True", epochs=40)
-    assert second.stdout.readline() == f"Waiting for process {first.pid}, which trains the run in {folder}.\n"
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
-    *_, result = second.communicate(timeout=300)[0].strip().splitlines()
-    alone = train_alone("resnet8", **RUN | {"epochs": 40})
-    assert same_weights(load_run(folder).student, alone.student)
-    assert result.split()[2] == str(alone.test_accuracy)
+        time.sleep(0.005)
+    os.kill(first, signal.SIGSTOP)  # as long as it likes
+    second = start(log, epochs=6, out=folder, resume=True)
+    while not (log.exists() and log.read_text().endswith("\n")):
+        time.sleep(0.005)
+    assert log.read_text() == f"Waiting for process {first}, which trains the run in {folder}.\n"
+    os.kill(first, signal.SIGKILL)
+    os.waitpid(first, 0), os.waitpid(second, 0)
+    os.waitpid(start(tmp_path / "alone", epochs=6), 0)
+    alone = (tmp_path / "alone").read_text().split()
+    assert log.read_text().splitlines()[-1].split()[:3] == alone[:3] and alone[3] == "6"
+    assert weights_fingerprint(load_run(folder).student) == alone[1]
     assert {path.name for path in folder.iterdir()} == {"weights.safetensors", "history.csv", "card.json", "curves.png"}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_a_folder_in_the_place_of_a_file(good, tmp_path):
+    train_alone("resnet8", cache=tmp_path, **RUN)
+    [folder] = tmp_path.iterdir()
+    (folder / "card.json").unlink()
+    (folder / "card.json").mkdir()
+    with pytest.warns(UserWarning, match=r"card\.json"):
+        assert same_weights(train_alone("resnet8", cache=tmp_path, **RUN).student, good.student)
+
+
 def test_all_files_have_the_same_mode(tmp_path):
     train_alone("resnet8", out=tmp_path / "run", **RUN)
     assert len({path.stat().st_mode for path in (tmp_path / "run").iterdir()}) == 1
