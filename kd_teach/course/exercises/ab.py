@@ -79,18 +79,6 @@ HINGE = Exercise(
         "A student that should fire is right from mu on: how far below mu is it, and what turns 'above' into 0?",
         "F.relu(mu - s) where t > 0, F.relu(mu + s) elsewhere; torch.where picks; then the square.",
     ],
-    also_right={
-        "as the paper writes it": lambda s, t, mu: (
-            (t > 0).float() * F.relu(mu - s) ** 2 + (1 - (t > 0).float()) * F.relu(mu + s) ** 2
-        ),
-        "one hinge on the turned value": lambda s, t, mu: (mu - turned(s, t)).clamp(min=0).pow(2),
-        "to the nearest value that is free": lambda s, t, mu: (
-            s - torch.where(t > 0, s.detach().clamp(min=mu), s.detach().clamp(max=-mu))
-        ).square(),
-        "mask and square together": lambda s, t, mu: (
-            (s - mu) ** 2 * ((s < mu) & (t > 0)) + (s + mu) ** 2 * ((s > -mu) & (t <= 0))
-        ),
-    },
 )
 
 LOSS = Exercise(
@@ -146,13 +134,6 @@ LOSS = Exercise(
         "Sum over all four dimensions at once; what is a mean over the batch then?",
         "Divide the sum of the squares by len(s).",
     ],
-    also_right={
-        "mean over the batch of sums": lambda s, t, mu: hinge(s, t, mu).flatten(1).sum(dim=1).mean(),
-        "squared norm": lambda s, t, mu: torch.linalg.vector_norm(F.relu(mu - turned(s, t))) ** 2 / len(s),
-        "only the neurons that are wrong": lambda s, t, mu: (
-            ((s[(t > 0) & (s < mu)] - mu).pow(2).sum() + (s[(t <= 0) & (s > -mu)] + mu).pow(2).sum()) / s.shape[0]
-        ),
-    },
 )
 
 AGREEMENT = Exercise(
@@ -181,10 +162,6 @@ AGREEMENT = Exercise(
         "This is in percent; the share, 0 to 1, is asked for.": lambda s, t: 100 * sides_agree(s, t),
     },
     hints=["s > 0 is a tensor of True and False: where does the student fire?", "Two of them can be compared with ==."],
-    also_right={
-        "one minus the wrong": lambda s, t: 1 - ((s > 0) ^ (t > 0)).double().mean().float(),
-        "both or neither": lambda s, t: (((s > 0) & (t > 0)) | ((s <= 0) & (t <= 0))).float().mean(),
-    },
     stars=1,
 )
 
@@ -212,7 +189,6 @@ WEIGHTS = Exercise(
         ),
     },
     hints=["For three stages: 1/4, 1/2, 1.", "A power of 2 whose exponent ends at 0."],
-    also_right={"with 0.5": lambda stages: [0.5**k for k in reversed(range(stages))]},
 )
 
 FLOOR = Question(

@@ -92,16 +92,6 @@ MAP = Exercise(
         "The sum runs over dim=1, which leaves (N, H, W); flatten(1) makes that (N, HW).",
         "q = f.abs().pow(p).sum(dim=1).flatten(1), then q divided by its norm along dim=1 with keepdim=True.",
     ],
-    also_right={
-        "mean over channels": lambda f, p: F.normalize(f.abs().pow(p).mean(dim=1).flatten(1), dim=1),
-        "flattened first": lambda f, p: F.normalize(f.flatten(2).abs().pow(p).sum(dim=1), dim=1),
-        "the p-norm to the power p": (
-            lambda f, p: F.normalize(torch.linalg.vector_norm(f, ord=p, dim=1).pow(p).flatten(1), dim=1)
-        ),
-        "scaled beforehand": (
-            lambda f, p: F.normalize(energies(f / f.abs().amax(dim=(1, 2, 3), keepdim=True), p), dim=1)
-        ),
-    },
     stars=1,
 )
 
@@ -163,15 +153,6 @@ LOSS = Exercise(
         "(N, HW) minus (N, HW); the Euclidean norm along dim=1 leaves (N).",
         "Build both maps as in at.map with p = 2, the teacher's f detached; then (q_s - q_t).norm(dim=1).mean().",
     ],
-    also_right={
-        "mean over channels": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(f.pow(2).mean(dim=1).flatten(1), dim=1))
-        ),
-        "from the cosine": (
-            lambda s, t: (2 - 2 * F.cosine_similarity(energies(s), energies(t.detach()), dim=1)).sqrt().mean()
-        ),
-        "root by hand": lambda s, t: compare(s, t, size=lambda d: d.square().sum(dim=1).sqrt().sum() / len(d)),
-    },
 )
 
 POOLED = Exercise(
@@ -215,10 +196,6 @@ POOLED = Exercise(
         "Average pooling to a given size comes before everything else; the rest is the loss that you have.",
         "F.adaptive_avg_pool2d(f_t.detach(), f_s.shape[2:]), then as in at.loss.",
     ],
-    also_right={
-        "area interpolation": lambda s, t: compare(s, F.interpolate(t, size=s.shape[2:], mode="area")),
-        "plain average pooling": lambda s, t: compare(s, F.avg_pool2d(t, t.shape[2] // s.shape[2])),
-    },
 )
 
 LARGEST = Question(

@@ -38,14 +38,6 @@ def exact(e, gamma, order):
     return torch.exp(-gamma * (x[:, None] - x[None, :]).square().sum(dim=2))
 
 
-def horner(e, gamma, order):
-    x = 2 * gamma * cosines(e)
-    series = torch.ones_like(x)
-    for p in range(order, 0, -1):
-        series = 1 + x * series / p
-    return math.exp(-2 * gamma) * series
-
-
 def no_prefactor(e, gamma, order):
     return math.exp(2 * gamma) * correlation(e, gamma, order)
 
@@ -102,15 +94,6 @@ CORRELATION = Exercise(
         "F.normalize has a dim; the inner products are one matrix product. The series starts with p = 0, a 1.",
         "sum((2 * gamma * cosine)**p / math.factorial(p) for p in range(order + 1)), times math.exp(-2 * gamma).",
     ],
-    also_right={
-        "by Horner's rule": horner,
-        "cosine_similarity": lambda e, gamma, order: taylor(
-            F.cosine_similarity(e[:, None], e[None, :], dim=2), gamma, order
-        ),
-        "from distances": lambda e, gamma, order: taylor(
-            1 - (F.normalize(e, dim=1)[:, None] - F.normalize(e, dim=1)[None]).square().sum(dim=2) / 2, gamma, order
-        ),
-    },
 )
 
 LOSS = Exercise(
@@ -156,12 +139,6 @@ LOSS = Exercise(
         "Both matrices are (N, N) whatever the widths: subtract, square, and average over all entries.",
         "F.mse_loss(correlation(e_s, ...), correlation(e_t.detach(), ...)), with the matrix of the exercise before.",
     ],
-    also_right={
-        "without the term p = 0, which cancels": mean_square(lambda e, g, p: taylor(cosines(e), g, p, first=1)),
-        "by Horner's rule": mean_square(horner),
-        "squared norm over N²": lambda s, t, g, p: gap(s, t, g, p).norm() ** 2 / len(s) ** 2,
-        "mse_loss": lambda s, t, g, p: F.mse_loss(correlation(s, g, p), correlation(t.detach(), g, p)),
-    },
 )
 
 NEIGHBOURS = Exercise(
@@ -200,10 +177,6 @@ NEIGHBOURS = Exercise(
         "d[:-1] and d[1:] are neighbours. Sum over the D numbers, then average over the pairs.",
         "gap = (e_s - e_t).abs(), then (gap[:-1] * gap[1:]).sum(dim=1).mean().",
     ],
-    also_right={
-        "einsum": lambda s, t: torch.einsum("id,id->", (s - t)[:-1].abs(), (s - t)[1:].abs()) / (len(s) - 1),
-        "absolute value of the products": lambda s, t: ((s - t)[:-1] * (s - t)[1:]).abs().sum(dim=1).mean(),
-    },
 )
 
 PAIRS = Question(
@@ -250,12 +223,6 @@ SAMPLER = Exercise(
         "flatten() the positions of each class and keep the first; torch.cat joins the classes.",
         "torch.cat([(y == k).nonzero().flatten()[:each] for k in classes])",
     ],
-    also_right={
-        "with where": lambda y, classes, each: torch.cat([torch.where(y == k)[0][:each] for k in classes]),
-        "with loops": lambda y, classes, each: torch.tensor(
-            [i for k in classes for i in [j for j in range(len(y)) if y[j] == k][:each]]
-        ),
-    },
     gradient=False,
     stars=3,
 )

@@ -39,13 +39,6 @@ def written(rows, index, values):
     return rows
 
 
-def from_h(positive, negative, tau, n):
-    k = negative.shape[1]
-    h_positive = (positive / tau).exp() / ((positive / tau).exp() + k / n)
-    h_negative = (negative / tau).exp() / ((negative / tau).exp() + k / n)
-    return -(h_positive.log().mean() + k * (1 - h_negative).log().mean())
-
-
 CRITIC = Exercise(
     name="crd.critic",
     prompt="h: the probability that two embeddings are partners, from their score a·b (any shape).\n"
@@ -72,10 +65,6 @@ CRITIC = Exercise(
         "Write the fraction of the equation as it stands, with torch.exp.",
         "Numerator: exp(score / tau). Denominator: the same plus k / n.",
     ],
-    also_right={
-        "as a fraction": lambda score, tau, k, n: (score / tau).exp() / ((score / tau).exp() + k / n),
-        "divided through": lambda score, tau, k, n: 1 / (1 + k / n * (-score / tau).exp()),
-    },
     stars=1,
 )
 
@@ -127,7 +116,6 @@ SIDE = Exercise(
         "log h of each partner (N,), plus the sum over dim=1 of log(1 - h) of its strangers (N,).",
         "The mean over the N anchors, with a minus. F.logsigmoid is the exact way to write log h and log(1 - h).",
     ],
-    also_right={"from h": from_h},
     stars=2,
 )
 
@@ -168,11 +156,6 @@ RENEW = Exercise(
         "Blend rows[index] and new, then normalise over dim=1.",
         "Assign the result to the rows of index and return the whole bank.",
     ],
-    also_right={
-        "with index_copy": lambda rows, index, new, m: rows.index_copy(
-            0, index, F.normalize(m * rows.index_select(0, index) + (1 - m) * new, dim=1)
-        )
-    },
     stars=2,
 )
 

@@ -68,11 +68,6 @@ GUESS = Exercise(
         'torch.einsum can do it ("oc,nchw->..."), or F.conv2d with a weight of shape (C_t, C_s, 1, 1).',
         'F.relu(torch.einsum("oc,nchw->nohw", weight, v_s) + bias[:, None, None])',
     ],
-    also_right={
-        "conv2d": lambda v, w, b: F.conv2d(v, w[:, :, None, None], b).relu(),
-        "linear over channels last": lambda v, w, b: F.linear(v.permute(0, 2, 3, 1), w, b).permute(0, 3, 1, 2).relu(),
-        "matrix product": lambda v, w, b: (w @ v.flatten(2) + b[:, None]).clamp(min=0).unflatten(2, v.shape[2:]),
-    },
     stars=1,
 )
 
@@ -119,11 +114,6 @@ LOSS = Exercise(
         "Channels, rows and columns are the dimensions 1, 2 and 3. The hint is detached: the teacher does not learn.",
         "0.5 * (u_t.detach() - guess).pow(2).sum(dim=(1, 2, 3)).mean()",
     ],
-    also_right={
-        "mse_loss, sum": lambda g, u: F.mse_loss(g, u.detach(), reduction="sum") / (2 * len(g)),
-        "squared norm": lambda g, u: ((g - u.detach()).flatten(1).norm(dim=1) ** 2).mean() / 2,
-        "mean times entries": lambda g, u: 0.5 * F.mse_loss(g, u.detach()) * g[0].numel(),
-    },
 )
 
 SECOND = Exercise(
@@ -175,11 +165,6 @@ SECOND = Exercise(
         "F.cross_entropy takes raw logits first, and as its target either class numbers or probabilities.",
         "F.cross_entropy(z_s, y) + lam * F.cross_entropy(z_s / T, F.softmax(z_t.detach() / T, dim=1))",
     ],
-    also_right={
-        "by hand": lambda s, t, y, lam, T: (
-            lam * soft_cross_entropy(s / T, F.softmax(t.detach() / T, 1)) - F.log_softmax(s, 1)[range(len(y)), y].mean()
-        ),
-    },
 )
 
 FLOOR = Exercise(
@@ -208,10 +193,6 @@ FLOOR = Exercise(
         "Positive entries cost nothing, a negative entry u costs u squared.",
         "u_t.clamp(max=0).pow(2).mean()",
     ],
-    also_right={
-        "relu of minus": lambda u: F.relu(-u).square().mean(),
-        "by the best guess": lambda u: F.mse_loss(u.relu(), u),
-    },
 )
 
 MOVES = Question(

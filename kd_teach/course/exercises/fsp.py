@@ -15,14 +15,6 @@ def maps(seed, *shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) + 0.3
 
 
-def einsum_flow(f1, f2):
-    return torch.einsum("nihw,njhw->nij", f1, f2) / f1[0, 0].numel()
-
-
-def looped_flow(f1, f2):
-    return torch.stack([(f1 * f2[:, j : j + 1]).mean(dim=(2, 3)) for j in range(f2.shape[1])], dim=2)
-
-
 def cosine_flow(f1, f2):
     return F.normalize(f1.flatten(2), dim=2) @ F.normalize(f2.flatten(2), dim=2).mT
 
@@ -80,12 +72,6 @@ FLOW = Exercise(
         "With the places in one dimension, (N, m, h·w), all sums of products are one matrix product per image.",
         "flatten(2) both; the second one transposed by .mT; multiply with @; divide by h·w.",
     ],
-    also_right={
-        "einsum": einsum_flow,
-        "loops": looped_flow,
-        "broadcast": lambda f1, f2: (f1[:, :, None] * f2[:, None]).mean(dim=(3, 4)),
-        "bmm": lambda f1, f2: torch.bmm(f1.flatten(2), f2.flatten(2).transpose(1, 2)).div(f1[0, 0].numel()),
-    },
     stars=1,
 )
 
@@ -140,13 +126,6 @@ LOSS = Exercise(
         "Detach the teacher's. Square the gap, sum over the two dimensions of the matrix, mean over the batch.",
         "(G_s - G_t) squared, .sum(dim=(1, 2)), .mean(); f1_s[0, 0].numel() is the student's h·w.",
     ],
-    also_right={
-        "transposed": by_gap(square_per_image, lambda f1, f2: flow(f2, f1)),
-        "einsum": by_gap(square_per_image, einsum_flow),
-        "mse times m n": by_gap(lambda gap: gap.pow(2).mean() * gap[0].numel()),
-        "norm squared": by_gap(lambda gap: torch.linalg.matrix_norm(gap).pow(2).mean()),
-        "sum by N": by_gap(lambda gap: gap.pow(2).sum() / len(gap), looped_flow),
-    },
 )
 
 POOLED = Exercise(
@@ -182,14 +161,6 @@ POOLED = Exercise(
         "F.adaptive_max_pool2d takes the size that you want. After it, both maps have h·w places.",
         "Pool f1 to f2.shape[2:], flatten both, multiply, divide by h·w of f2.",
     ],
-    also_right={
-        "max_pool2d": lambda f1, f2: einsum_flow(
-            F.max_pool2d(f1, (f1.shape[2] // f2.shape[2], f1.shape[3] // f2.shape[3])), f2
-        ),
-        "unflatten": lambda f1, f2: flow(
-            f1.unflatten(3, (f2.shape[3], -1)).unflatten(2, (f2.shape[2], -1)).amax(dim=(3, 5)), f2
-        ),
-    },
 )
 
 MEMORY = Question(

@@ -91,11 +91,6 @@ RECONSTRUCTION = Exercise(
         "Sum over dimensions 1, 2 and 3; that leaves one number per sample, (N). Then the mean.",
         "gap = rebuilt - x_t.detach(); its square, .sum(dim=(1, 2, 3)), .mean().",
     ],
-    also_right={
-        "sum over all by N": lambda r, t: F.mse_loss(r, t.detach(), reduction="sum") / len(r),
-        "norm squared": lambda r, t: (t.detach() - r).flatten(1).norm(dim=1).pow(2).mean(),
-        "mean times entries": lambda r, t: F.mse_loss(r, t.detach()) * r[0].numel(),
-    },
     stars=1,
 )
 
@@ -134,11 +129,6 @@ UNIT = Exercise(
         "flatten(1) makes rows of C·H·W numbers; .norm(dim=1) of these gives N lengths.",
         "Divide f by the lengths, after giving these three dimensions of size 1: length[:, None, None, None].",
     ],
-    also_right={
-        "F.normalize": lambda f: F.normalize(f.flatten(1), dim=1).view_as(f),
-        "three dimensions": lambda f: f / f.pow(2).sum(dim=(1, 2, 3), keepdim=True).sqrt(),
-        "vector_norm": lambda f: f / torch.linalg.vector_norm(f, dim=(1, 2, 3), keepdim=True),
-    },
     stars=1,
 )
 
@@ -195,12 +185,6 @@ LOSS = Exercise(
         "flatten(1) makes a sample's factor one vector; F.normalize(..., dim=1) gives it length 1. Detach F_t.",
         "a and b are the two scaled, flattened factors; the loss is (a - b).abs().mean().",
     ],
-    also_right={
-        "l1_loss": lambda s, t: F.l1_loss(unit_factor(s), unit_factor(t.detach())),
-        "the norm over M": lambda s, t: gap(s, t).norm(p=1, dim=1).mean() / s[0].numel(),
-        "channels last": lambda s, t: gap(s.movedim(1, -1), t.movedim(1, -1)).abs().mean(),
-        "teacher first": lambda s, t: (unit_factor(t.detach()) - unit_factor(s)).abs().mean(),
-    },
 )
 
 COLLAPSED = Exercise(
@@ -243,16 +227,6 @@ COLLAPSED = Exercise(
         "From there on it is your ft.loss: flatten, length 1, mean of absolute differences.",
         "e = f.pow(2), averaged over dim=1, then flatten(1); F.normalize(e, dim=1) for both; detach F_t.",
     ],
-    also_right={
-        "sum over channels": lambda s, t: (
-            (unit_factor(s.pow(2).sum(1, keepdim=True)) - unit_factor(t.detach().pow(2).sum(1, keepdim=True)))
-            .abs()
-            .mean()
-        ),
-        "l1_loss": lambda s, t: F.l1_loss(
-            F.normalize((s**2).mean(1).flatten(1)), F.normalize((t.detach() ** 2).mean(1).flatten(1))
-        ),
-    },
 )
 
 COSINE = Question(

@@ -17,11 +17,6 @@ def logits(seed, n, k=10, size=3.0):
     return size * torch.randn(n, k, generator=torch.Generator().manual_seed(seed))
 
 
-def by_hand(z_s, z_t, T):
-    p_s, p_t = soften(z_s, T), soften(z_t.detach(), T)
-    return T**2 * (p_t * (p_t.log() - p_s.log())).sum() / len(z_s)
-
-
 def divergence(log_p_s, p_t, T, **how):
     return T**2 * F.kl_div(log_p_s, p_t, **{"reduction": "batchmean", **how})
 
@@ -49,7 +44,6 @@ SOFTEN = Exercise(
         "A large T must bring all probabilities near 1/K: what can T do to the logits so that they come closer?",
         "Divide the logits by T, then take the softmax over dim=1.",
     ],
-    also_right={"written with exp": lambda z, T: torch.exp(z / T) / torch.exp(z / T).sum(dim=1, keepdim=True)},
     stars=1,
 )
 
@@ -100,19 +94,6 @@ LOSS = Exercise(
         "F.log_softmax(z_s / T, dim=1) for the student; F.softmax for the teacher, whose logits are detached.",
         'F.kl_div(student_log_probabilities, teacher_probabilities, reduction="batchmean"), then times T**2.',
     ],
-    also_right={
-        "by hand": by_hand,
-        "log_target": lambda s, t, T: divergence(
-            F.log_softmax(s / T, 1), F.log_softmax(t.detach() / T, 1), T, log_target=True
-        ),
-        "mean over samples of sums": lambda s, t, T: (
-            T * T * F.kl_div(F.log_softmax(s / T, 1), F.softmax(t.detach() / T, 1), reduction="none").sum(1).mean()
-        ),
-        "cross-entropy minus entropy": lambda s, t, T: (
-            T**2
-            * (F.cross_entropy(s / T, soften(t.detach(), T)) - F.cross_entropy(t.detach() / T, soften(t.detach(), T)))
-        ),
-    },
 )
 
 TOTAL = Exercise(
@@ -141,9 +122,6 @@ TOTAL = Exercise(
         ),
     },
     hints=["F.cross_entropy(z_s, y) takes raw logits.", "Add your KD loss, each term times its own weight."],
-    also_right={
-        "from parts": lambda s, t, y, T, alpha, gamma: alpha * by_hand(s, t, T) + gamma * F.cross_entropy(s, y)
-    },
 )
 
 SMOOTHING = Question(

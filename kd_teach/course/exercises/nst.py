@@ -72,29 +72,8 @@ def by_rows(kernel_values):
     return kernel_values.sum(dim=(1, 2)) / kernel_values.shape[1]
 
 
-def naive(f_s, f_t):
-    x, y = unit(f_s), unit(f_t.detach())
-    k = lambda a, b: (a[:, :, None] * b[:, None]).sum(dim=3).pow(2).mean(dim=(1, 2))
-    return (k(x, x) + k(y, y) - 2 * k(x, y)).mean()
-
-
-def by_einsum(f_s, f_t):
-    x, y = unit(f_s), unit(f_t.detach())
-    k = lambda a, b: torch.einsum("nip,njp->nij", a, b).square().sum() / (len(a) * a.shape[1] * b.shape[1])
-    return k(x, x) - 2 * k(x, y) + k(y, y)
-
-
-def by_places(f_s, f_t):
-    return (place_gram(f_s) - place_gram(f_t.detach())).pow(2).sum(dim=(1, 2)).mean()
-
-
 def mean_patterns(f_s, f_t, normalise=unit):
     return normalise(f_s).mean(dim=1), normalise(f_t.detach()).mean(dim=1)
-
-
-def by_mean_patterns(f_s, f_t):
-    a, b = mean_patterns(f_s, f_t)
-    return sum(sign * (p * q).sum(dim=1).mean() for sign, p, q in ((1, a, a), (1, b, b), (-2, a, b)))
 
 
 PATTERNS = Exercise(
@@ -135,11 +114,6 @@ PATTERNS = Exercise(
         "flatten(2) makes (N, C, HW). Which of its three dimensions holds the places?",
         "x = f.flatten(2), then x divided by x.norm(dim=2, keepdim=True).",
     ],
-    also_right={
-        "normalise": lambda f: F.normalize(f.flatten(2), dim=2),
-        "normalised on the grid": lambda f: (f / f.norm(dim=(2, 3), keepdim=True)).flatten(2),
-        "scaled beforehand": lambda f: F.normalize((f / f.abs().amax(dim=(2, 3), keepdim=True)).flatten(2), dim=2),
-    },
     stars=1,
 )
 
@@ -199,14 +173,6 @@ LOSS = Exercise(
         "x @ y.mT holds all products of a student's with a teacher's channel: (N, C_s, C_t).",
         "ss, tt, st = the means of (x @ x.mT)², (y @ y.mT)², (x @ y.mT)² over dim=(1, 2); ss + tt - 2 st; mean over N.",
     ],
-    also_right={
-        "all pairs, one by one": naive,
-        "places instead of channels": by_places,
-        "einsum": by_einsum,
-        "means over the batch first": lambda s, t: sum(
-            sign * term.mean() for sign, term in zip((1, 1, -2), discrepancies(s, t), strict=True)
-        ),
-    },
 )
 
 LINEAR = Exercise(
@@ -242,10 +208,6 @@ LINEAR = Exercise(
         "So all three terms are products of two mean patterns: |a|² + |b|² - 2 a.b = ?",
         "Unit patterns, their mean over dim=1, the difference of the networks, its squares added up over the places.",
     ],
-    also_right={
-        "from the pairs": lambda s, t: mmd(s, t, kernel=lambda cosine: cosine),
-        "three products of mean patterns": by_mean_patterns,
-    },
 )
 
 
@@ -285,10 +247,6 @@ GRAM = Exercise(
         "With x (N, C, HW), x.mT is (N, HW, C): in which order gives the product (N, HW, HW)?",
         "x = the unit patterns; x.mT @ x, divided by the number of channels.",
     ],
-    also_right={
-        "einsum": lambda f: torch.einsum("nca,ncb->nab", unit(f), unit(f)) / f.shape[1],
-        "mean of outer products": lambda f: (unit(f)[..., :, None] * unit(f)[..., None, :]).mean(dim=1),
-    },
     stars=3,
 )
 

@@ -3,7 +3,6 @@
 import math
 
 import torch
-import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
 from kd_teach.methods.ofd import batch_margin, ofd, partial_distance
@@ -90,15 +89,6 @@ DISTANCE = Exercise(
         "Two conditions must hold at once for a neuron to be free: one on s and target, one on target alone.",
         "free = (s <= target) & (target <= 0); torch.where puts 0 there. The difference uses target.detach().",
     ],
-    also_right={
-        "a floor under the gap": lambda s, t: torch.where(
-            t > 0, s - t.detach(), (s - t.detach()).clamp(min=0)
-        ).square(),
-        "times a mask": lambda s, t: (s - t.detach()).pow(2) * ((s > t) | (t > 0)),
-        "two cases": lambda s, t: (
-            (t > 0).float() * (s - t.detach()) ** 2 + (t <= 0).float() * F.relu(s - t.detach()) ** 2
-        ),
-    },
 )
 
 MARGIN = Exercise(
@@ -142,18 +132,6 @@ MARGIN = Exercise(
         "Below a point -x the mean of a standard Gaussian is minus its density there, over its share below there.",
         "m = bias - |weight| * phi(x) / Phi(-x) with x = bias / |weight|; Phi(-x) = erfc(x / sqrt(2)) / 2.",
     ],
-    also_right={
-        "torch.distributions": lambda w, b: (
-            b
-            - w.abs()
-            * torch.distributions.Normal(0.0, 1.0).log_prob(b / w.abs()).exp()
-            / torch.distributions.Normal(0.0, 1.0).cdf(-b / w.abs())
-        ),
-        "one minus the share above": lambda w, b: b - w.abs() * density(b / w.abs()) / (1 - below(b / w.abs())),
-        "without underflow": lambda w, b: (
-            b - w.abs() * math.sqrt(2 / math.pi) / torch.special.erfcx(b / w.abs() / math.sqrt(2))
-        ),
-    },
     stars=3,
 )
 
@@ -213,17 +191,6 @@ LOSS = Exercise(
         "A tensor (C,) meets a map (N, C, H, W) from the right; it needs two more axes to lie along the channels.",
         "Your partial distance to torch.maximum(t, m[:, None, None]), detached; its sum divided by len(s).",
     ],
-    also_right={
-        "mean over the batch of sums": lambda s, t, m: (
-            partial_distance(s, lifted(t, m).detach()).flatten(1).sum(1).mean()
-        ),
-        "where instead of maximum": lambda s, t, m: (
-            partial_distance(s, torch.where(t > m.view(1, -1, 1, 1), t, m.view(1, -1, 1, 1)).detach()).sum() / len(s)
-        ),
-        "a floor under the gap": lambda s, t, m: (
-            torch.where(t.detach() > 0, s - t.detach(), F.relu(s - lifted(t, m).detach())).square().sum() / len(s)
-        ),
-    },
 )
 
 BATCH = Exercise(
@@ -258,12 +225,6 @@ BATCH = Exercise(
         "Two numbers per channel: the sum of its negative values and how many there are.",
         "Sum over dim=(0, 2, 3); where the count is 0, a count of 1 gives 0 as well.",
     ],
-    also_right={
-        "channel by channel": lambda t: torch.stack(
-            [c[c < 0].mean() if (c < 0).any() else c.new_zeros(()) for c in t.transpose(0, 1)]
-        ),
-        "a small number under the division": lambda t: t.clamp(max=0).sum((0, 2, 3)) / ((t < 0).sum((0, 2, 3)) + 1e-6),
-    },
 )
 
 FREE = Question(

@@ -46,10 +46,6 @@ CENTRED = Exercise(
         "z.mean(dim=1, keepdim=True) is (N, 1): subtract it from z.",
         "Centre both, subtract, square, average over everything. Detach the teacher's logits first.",
     ],
-    also_right={
-        "centre the difference": lambda s, t: centre(s - t.detach(), 1).pow(2).mean(),
-        "variance of the difference": lambda s, t: (s - t.detach()).var(dim=1, unbiased=False).mean(),
-    },
 )
 
 EXERCISES = [CENTRED]

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-from kd_teach.methods.pkt import PKTLoss, neighbour_probabilities, pkt
+from kd_teach.methods.pkt import neighbour_probabilities, pkt
 
 
 def probabilities(e):
@@ -48,11 +48,6 @@ def divergence(p_s, p_t):
 
 def with_picks(pick, s, t):
     return divergence(off_diagonal(pick(s)), off_diagonal(pick(t.detach())))
-
-
-def with_epsilon(s, t):
-    p_s, p_t = picks(s), picks(t.detach())
-    return (p_t * ((p_t + 1e-7) / (p_s + 1e-7)).log()).sum(dim=1).mean()
 
 
 def self_pairs_too(s, t):
@@ -103,15 +98,6 @@ PROBABILITIES = Exercise(
         "Once every row has length 1, the inner products of all rows are the cosines. What maps -1..1 to 0..1?",
         "Multiply by 1 - torch.eye(N), then divide by .sum(dim=1, keepdim=True).",
     ],
-    also_right={
-        "without the half, which cancels": lambda e: picks(e, kernel=lambda e: cosines(e) + 1),
-        "cosine_similarity": lambda e: picks(
-            e, kernel=lambda e: (F.cosine_similarity(e[:, None], e[None], dim=2) + 1) / 2
-        ),
-        "masked": lambda e: F.normalize(
-            (cosines(e) + 1).masked_fill(torch.eye(len(e), dtype=torch.bool), 0), p=1, dim=1
-        ),
-    },
 )
 
 LOSS = Exercise(
@@ -170,19 +156,6 @@ LOSS = Exercise(
         "The diagonal is zero in both, and 0 log(0 / 0) is NaN: select the other entries of both with a boolean mask.",
         "Sum p_t times the logarithm of p_t / p_s over all that is left, and divide by N.",
     ],
-    also_right={
-        "kl_div": lambda s, t: F.kl_div(
-            off_diagonal(picks(s)).log(), off_diagonal(picks(t.detach())), reduction="batchmean"
-        ),
-        "a difference of logarithms": lambda s, t: (
-            (off_diagonal(picks(t.detach())) * (off_diagonal(picks(t.detach())).log() - off_diagonal(picks(s)).log()))
-            .sum(dim=1)
-            .mean()
-        ),
-        "without the half": lambda s, t: with_picks(lambda e: picks(e, kernel=lambda e: cosines(e) + 1), s, t),
-        "1e-7 in the logarithm": with_epsilon,
-        "the library": lambda s, t: PKTLoss()(s, t),
-    },
 )
 
 WEIGHT = Question(

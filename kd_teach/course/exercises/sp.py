@@ -41,20 +41,6 @@ def others(x):
     return x[~torch.eye(len(x), dtype=torch.bool)]
 
 
-def with_loops(f):
-    rows = []
-    for a in f:
-        row = torch.stack([(a * b).sum() for b in f])
-        rows.append(row / row.square().sum().sqrt())
-    return torch.stack(rows)
-
-
-def from_cosines(f_s, f_t):
-    """Rows of unit length: ||a - b||^2 = 2 - 2 a.b."""
-    alike = F.cosine_similarity(gram(f_s), gram(f_t.detach()), dim=1)
-    return (2 - 2 * alike).mean() / len(f_s)
-
-
 NO_NORM = "No normalisation: features twice as large give numbers four times as large. Make every row's length 1."
 FROBENIUS = (
     "You divide by the length of the whole matrix, which surveys print under the name of CC. "
@@ -94,12 +80,6 @@ SIMILARITY = Exercise(
         "flatten(1) makes (N, C H W). A matrix times its own transpose holds all inner products of its rows.",
         "gram = q @ q.T, then F.normalize(gram, dim=1).",
     ],
-    also_right={
-        "with loops": with_loops,
-        "columns of the transpose": lambda f: F.normalize(gram(f), dim=0).T,
-        "divided by hand": lambda f: gram(f) / gram(f).norm(dim=1, keepdim=True),
-        "einsum": lambda f: F.normalize(torch.einsum("ichw,jchw->ij", f, f), dim=1),
-    },
 )
 
 LOSS = Exercise(
@@ -145,13 +125,6 @@ LOSS = Exercise(
         "Both matrices are (N, N) whatever the maps' sizes: subtract, square, and average over all entries.",
         "F.mse_loss(similarity(f_s), similarity(f_t.detach())), with the matrix of the exercise before.",
     ],
-    also_right={
-        "columns instead of rows": mean_square(lambda f: F.normalize(gram(f), dim=0)),
-        "with loops": mean_square(with_loops),
-        "squared norm over N²": lambda s, t: torch.linalg.matrix_norm(gap(s, t)) ** 2 / len(s) ** 2,
-        "mse_loss": lambda s, t: F.mse_loss(similarity(s), similarity(t.detach())),
-        "from the cosines of the rows": from_cosines,
-    },
 )
 
 CONTRAST = Exercise(
@@ -183,21 +156,12 @@ CONTRAST = Exercise(
         "g[mask] holds the chosen entries. Of one class, but not on the diagonal; and those of different classes.",
         "same = y[:, None] == y[None, :]; take g[same & ~torch.eye(...)].mean() and subtract g[~same].mean().",
     ],
-    also_right={
-        "with sums": lambda g, y: (
-            weighted(g, (y[:, None] == y).float().fill_diagonal_(0)) - weighted(g, y[:, None] != y)
-        ),
-    },
     stars=3,
 )
 
 
 def others_of_class(g, y):
     return g[(y[:, None] == y).fill_diagonal_(False)]
-
-
-def weighted(g, mask):
-    return (g * mask).sum() / mask.sum()
 
 
 ROWS = Question(

@@ -1,0 +1,1 @@
+"""Right and wrong programs for the exercises of `start`."""
