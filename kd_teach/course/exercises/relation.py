@@ -49,15 +49,14 @@ def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base
     named = [{_bare(name): (name, value) for name, value in factors(names, case).items()} for case in cases]
     for bare, (name, _) in named[0].items():
         values = [of.get(bare, ("", float("nan")))[1] for of in named]
-        for sign in (1, -1):
-            too = sign if sign > 0 else -1
-            said = "" if sign > 0 else ", and its sign is turned"
-            if all(_near(r, too * v) for r, v in zip(ratios, values, strict=True)):
-                size = name.rstrip(",")
-                return f"too large by the factor {size}: a division by it (a mean) is missing, or it is in twice{said}"
-            if all(_near(r, too / v) for r, v in zip(ratios, values, strict=True)):
-                size = name.rstrip(",")
-                return f"too small by the factor {size}: it is missing, or divided by once too often (a mean){said}"
+        size = name.rstrip(",")
+        for sign, said in ((1, ""), (-1, ", and its sign is turned")):
+            if all(_near(r, sign * v) for r, v in zip(ratios, values, strict=True)):
+                why = "a ½ is missing" if size == "2" else "a division by it (a mean) is missing"
+                return f"too large by the factor {size}: {why}, or it is in twice{said}"
+            if all(_near(r, sign / v) for r, v in zip(ratios, values, strict=True)):
+                why = "a ½ too many" if size == "2" else "divided by once too often (a mean)"
+                return f"too small by the factor {size}: it is missing, or {why}{said}"
     return None
 
 
