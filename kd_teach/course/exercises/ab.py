@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.ab import ab, hinge, stage_weights
 
 
@@ -12,7 +13,7 @@ def sides_agree(s, t):
 
 
 def maps(seed, *shape):
-    return 1.5 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return 1.5 * noise(seed, *shape)
 
 
 def by_table():
@@ -36,7 +37,11 @@ HINGE = Exercise(
     "s, t: values before the ReLU, of the student (behind its connector) and of the teacher, same shape. mu: the "
     "margin. A teacher's neuron fires where t > 0.",
     reference=hinge,
-    cases=lambda: [(*by_table(), 1.0), (maps(1, 3, 4, 2, 2), maps(2, 3, 4, 2, 2).relu(), 0.5)],
+    cases=lambda: [
+        (*by_table(), 1.0),
+        (maps(1, 3, 4, 2, 5), maps(2, 3, 4, 2, 5).relu(), 0.5),
+        (maps(3, 1, 3, 2, 4), maps(4, 1, 3, 2, 4), 2.0),
+    ],
     mistakes={
         "The sides have changed places: where the teacher fires, a student far above 0 must cost nothing.": (
             lambda s, t, mu: F.relu(mu - turned(-s, t)) ** 2
@@ -89,8 +94,9 @@ LOSS = Exercise(
     called="ab_loss",
     uses=("ab.hinge",),
     cases=lambda: [
-        (maps(1, 4, 3, 2, 2), maps(2, 4, 3, 2, 2), 1.0),
+        (maps(1, 4, 3, 2, 5), maps(2, 4, 3, 2, 5), 1.0),
         (maps(3, 3, 5, 2, 4), maps(4, 3, 5, 2, 4).relu(), 2.0),
+        (maps(5, 1, 2, 3, 4), maps(6, 1, 2, 3, 4), 0.5),
     ],
     mistakes={
         "This is a mean over neurons too; the paper sums them. It would need a weight C·H·W times as large.": (
@@ -142,9 +148,9 @@ AGREEMENT = Exercise(
     "s, t: maps (N, C, H, W) before their ReLU; t may be rectified. A neuron fires where its value is above 0.",
     reference=sides_agree,
     cases=lambda: [
-        (maps(1, 4, 3, 2, 2), maps(2, 4, 3, 2, 2)),
+        (maps(1, 4, 3, 2, 5), maps(2, 4, 3, 2, 5)),
         (maps(3, 3, 5, 2, 4), maps(4, 3, 5, 2, 4).relu()),
-        (maps(5, 3, 5, 2, 2).relu(), maps(6, 3, 5, 2, 2).relu()),
+        (maps(5, 1, 5, 3, 2).relu(), maps(6, 1, 5, 3, 2).relu()),
     ],
     gradient=False,
     mistakes={

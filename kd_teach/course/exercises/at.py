@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import loud_maps
 from kd_teach.methods.at import at, attention
 
 
@@ -15,13 +16,6 @@ def at_loss(f_s, f_t):
 def at_pooled(f_s, f_t):
     f_t = F.adaptive_avg_pool2d(f_t, f_s.shape[2:])  # (N, C', h, w)
     return at(f_s, f_t, 2, attention)
-
-
-def maps(seed, *shape):
-    """Signed feature maps with channels of unequal size, so that no two ways of adding them up agree."""
-    generator = torch.Generator().manual_seed(seed)
-    loud = torch.linspace(0.5, 2, shape[1]).view(-1, 1, 1)
-    return loud * torch.randn(*shape, generator=generator) + 0.3
 
 
 def energies(f, p=2):
@@ -50,7 +44,12 @@ MAP = Exercise(
     "image's map brought to Euclidean length 1.",
     reference=attention,
     uses=("at.power", "_tensors.unit"),
-    cases=lambda: [(maps(1, 3, 4, 3, 2), 2), (maps(2, 2, 5, 2, 4), 3), (maps(3, 4, 3, 3, 3), 1)],
+    cases=lambda: [
+        (loud_maps(1, 3, 4, 5, 2), 2),
+        (loud_maps(2, 2, 5, 3, 4), 3),
+        (loud_maps(3, 4, 3, 2, 5), 1),
+        (loud_maps(4, 1, 5, 2, 3).relu(), 2),
+    ],
     mistakes={
         "The maps are not normalised: divide each image's map by its length, or a loud network counts for more.": (
             energies
@@ -103,8 +102,9 @@ LOSS = Exercise(
     reference=at_loss,
     uses=("_tensors.unit", "at.power", "at.attention"),
     cases=lambda: [
-        (maps(1, 4, 3, 3, 2), maps(2, 4, 5, 3, 2)),
-        (maps(3, 2, 6, 2, 4), maps(4, 2, 2, 2, 4)),
+        (loud_maps(1, 4, 6, 3, 2), loud_maps(2, 4, 5, 3, 2)),
+        (loud_maps(3, 2, 6, 3, 4), loud_maps(4, 2, 5, 3, 4)),
+        (loud_maps(5, 1, 3, 2, 4).relu(), loud_maps(6, 1, 5, 2, 4).relu()),
     ],
     detached=("f_t",),
     mistakes={
@@ -163,8 +163,9 @@ POOLED = Exercise(
     reference=at_pooled,
     uses=("_tensors.unit", "at.power", "at.attention", "at.mean_norm", "at.at"),
     cases=lambda: [
-        (maps(1, 3, 4, 2, 3), maps(2, 3, 5, 4, 6)),
-        (maps(3, 2, 3, 3, 3), maps(4, 2, 3, 6, 6)),
+        (loud_maps(1, 5, 4, 2, 3), loud_maps(2, 5, 8, 6, 7)),  # 7 columns to 3: the cells overlap
+        (loud_maps(3, 2, 5, 3, 4), loud_maps(4, 2, 7, 9, 8)),
+        (loud_maps(5, 1, 3, 2, 4).relu(), loud_maps(6, 1, 5, 6, 8).relu()),
     ],
     detached=("f_t",),
     mistakes={

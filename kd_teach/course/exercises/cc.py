@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.cc import cc, cosines, neighbour_product, rbf_taylor
 
 
@@ -23,8 +24,7 @@ def repeat_classes(y, classes, each):
 
 def embeddings(seed, *shape):
     """Random embeddings (N, D) of which a third is negative, with louder and quieter samples."""
-    random = torch.Generator().manual_seed(seed)
-    return (0.5 + torch.rand(shape[0], 1, generator=random)) * (0.4 + torch.randn(shape, generator=random))
+    return (noise(seed + 100, shape[0], 1) / 2).exp() * (0.4 + noise(seed, *shape))
 
 
 def taylor(c, gamma, order, first=0):
@@ -75,7 +75,7 @@ CORRELATION = Exercise(
     "(2 gamma c)^p / p!, where c is the cosine of two samples.",
     reference=correlation,
     uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor"),
-    cases=lambda: [(embeddings(1, 5, 4), 0.4, 2), (embeddings(2, 4, 6), 1.0, 4)],
+    cases=lambda: [(embeddings(1, 5, 4), 0.4, 2), (embeddings(2, 4, 6), 1.0, 3), (embeddings(3, 1, 5), 0.7, 4)],
     mistakes={
         RAW: lambda e, gamma, order: taylor(e @ e.T, gamma, order),
         PREFACTOR: no_prefactor,
@@ -102,10 +102,11 @@ LOSS = Exercise(
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
     reference=cc_loss,
     uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor", "cc.cc"),
-    # Equal widths, for the formulas that go by the name of CC and need them would otherwise raise, not be recognised.
-    cases=lambda: [
+    cases=lambda: [  # in one, equal widths, for formulas that go by the name of CC and need them
         (embeddings(3, 5, 4), embeddings(4, 5, 4), 0.4, 2),
-        (embeddings(5, 4, 6), embeddings(6, 4, 6), 1.0, 4),
+        (embeddings(5, 4, 6), embeddings(6, 4, 3), 1.0, 3),
+        (embeddings(7, 6, 3), embeddings(8, 6, 5), 0.7, 4),
+        (embeddings(9, 1, 5), embeddings(10, 1, 3), 0.5, 2),
     ],
     detached=("e_t",),
     mistakes={
@@ -148,7 +149,11 @@ NEIGHBOURS = Exercise(
     "e_s, e_t (N, D): what two linear layers give, both of which learn. So nothing is detached here.",
     reference=neighbour_product,
     called="neighbour_loss",
-    cases=lambda: [(embeddings(7, 5, 4), embeddings(8, 5, 4)), (embeddings(9, 4, 6), embeddings(10, 4, 6))],
+    cases=lambda: [
+        (embeddings(7, 5, 4), embeddings(8, 5, 4)),
+        (embeddings(9, 4, 6), embeddings(10, 4, 6)),
+        (embeddings(11, 2, 3), embeddings(12, 2, 3)),
+    ],
     mistakes={
         "The absolute value is missing: differences of opposite sign would cancel.": (
             lambda s, t: ((s - t)[:-1] * (s - t)[1:]).sum(dim=1).mean()

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.crd import crd, log_odds
 
 
@@ -30,7 +31,7 @@ def scores(seed, *shape):
 
 
 def units(seed, *shape):
-    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=1)
+    return F.normalize(noise(seed, *shape), dim=1)
 
 
 def written(rows, index, values):
@@ -45,7 +46,7 @@ CRITIC = Exercise(
     "tau: temperature; k: strangers per partner; n: size of the training set.",
     reference=critic,
     uses=("crd.log_odds",),
-    cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100)],
+    cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100), (scores(3, 1), 3.0, 7, 50)],
     mistakes={
         "K/n is upside down: the more strangers there are, the less likely is any one pair to be partners.": (
             lambda score, tau, k, n: torch.sigmoid(score / tau - math.log(n / k))
@@ -74,7 +75,11 @@ SIDE = Exercise(
     "positive (N,), negative (N, K): scores a·b; tau: temperature; n: size of the training set. One number.",
     reference=crd_side,
     uses=("crd.log_odds", "crd.mean_over", "crd.crd"),
-    cases=lambda: [(scores(1, 6), scores(2, 6, 4), 0.5, 10), (scores(3, 3), scores(4, 3, 8), 0.7, 20)],
+    cases=lambda: [
+        (scores(1, 6), scores(2, 6, 4), 0.5, 10),
+        (scores(3, 3), scores(4, 3, 8), 0.7, 20),
+        (scores(5, 1), scores(6, 1, 5), 3.0, 30),
+    ],
     mistakes={
         "This is InfoNCE: it picks the partner among K + 1. CRD judges each pair by itself.": (
             lambda p, q, tau, n: F.cross_entropy(
@@ -126,7 +131,8 @@ RENEW = Exercise(
     reference=renew,
     cases=lambda: [
         (units(1, 6, 4), torch.tensor([4, 0]), units(2, 2, 4), 0.5),
-        (units(3, 5, 3), torch.tensor([1, 2, 3]), units(4, 3, 3), 0.8),
+        (units(3, 5, 2), torch.tensor([1, 2, 3]), units(4, 3, 2), 0.8),
+        (units(5, 7, 3), torch.tensor([2]), units(6, 1, 3), 0.3),
     ],
     gradient=False,
     mistakes={

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.fitnet import fitnet
 
 
@@ -23,10 +24,6 @@ def relu_floor(u_t):
     return out_of_reach.pow(2).mean()
 
 
-def noise(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def mix(v_s, weight):
     return torch.einsum("oc,nchw->nohw", weight, v_s)
 
@@ -41,9 +38,10 @@ GUESS = Exercise(
     "layer's ReLU.\n"
     "weight: (C_t, C_s), bias: (C_t). At every place the C_s channels are mixed into C_t.",
     reference=guess,
-    cases=lambda: [  # as many places in a row as channels, so that a bias on the wrong axis runs
-        (noise(1, 3, 4, 6, 6), noise(2, 6, 4), noise(3, 6)),
-        (noise(4, 2, 7, 5, 5), noise(5, 5, 7), noise(6, 5)),
+    cases=lambda: [  # in one, as many places in a row as channels, so that a bias on the wrong axis runs
+        (noise(1, 3, 4, 2, 6), noise(2, 6, 4), noise(3, 6)),
+        (noise(4, 2, 7, 3, 5), noise(5, 4, 7), noise(6, 4)),
+        (noise(7, 1, 3, 5, 4).relu(), noise(8, 2, 3), noise(9, 2)),
     ],
     mistakes={
         "The ReLU is missing: the hint layer ends in one, so the regressor does too.": (
@@ -78,8 +76,9 @@ LOSS = Exercise(
     reference=fitnet,
     called="hint_loss",
     cases=lambda: [
-        (noise(1, 6, 4, 3, 3), noise(2, 6, 4, 3, 3)),
+        (noise(1, 6, 4, 3, 2), noise(2, 6, 4, 3, 2)),
         (noise(3, 2, 3, 5, 4), noise(4, 2, 3, 5, 4)),
+        (noise(5, 1, 5, 2, 3).relu(), noise(6, 1, 5, 2, 3).relu()),
     ],
     detached=("u_t",),
     mistakes={
@@ -125,6 +124,7 @@ SECOND = Exercise(
     cases=lambda: [
         (3 * noise(1, 6, 10), 3 * noise(2, 6, 10), torch.tensor([0, 3, 9, 1, 1, 5]), 4.0, 3.0),
         (3 * noise(3, 4, 5), 3 * noise(4, 4, 5), torch.tensor([2, 0, 4, 3]), 1.5, 2.0),
+        (3 * noise(5, 1, 7), 3 * noise(6, 1, 7), torch.tensor([6]), 0.6, 5.0),
     ],
     detached=("z_t",),
     mistakes={
@@ -172,7 +172,7 @@ FLOOR = Exercise(
     prompt="The smallest mean of squares (over all entries) that any guess ending in a ReLU can reach on the hint u_t "
     "(N, C, H, W), whose entries may be negative: one number.",
     reference=relu_floor,
-    cases=lambda: [(noise(1, 4, 3, 5, 5),), (noise(2, 2, 6, 3, 3) - 0.5,)],
+    cases=lambda: [(noise(1, 4, 3, 5, 6),), (noise(2, 2, 6, 3, 4) - 0.5,), (noise(3, 1, 3, 2, 4),)],
     gradient=False,
     mistakes={
         "A guess that ends in a ReLU reaches the positive entries; the negative ones are the problem.": (

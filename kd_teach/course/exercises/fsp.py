@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.fsp import flow, fsp
 
 
@@ -12,7 +13,7 @@ def pooled_flow(f1, f2):
 
 
 def maps(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) + 0.3
+    return noise(seed, *shape) + 0.3
 
 
 def cosine_flow(f1, f2):
@@ -34,7 +35,11 @@ FLOW = Exercise(
     "of f1 times channel j of f2.\n"
     "f1: (N, m, h, w), f2: (N, n, h, w).",
     reference=flow,
-    cases=lambda: [(maps(1, 3, 2, 4, 5), maps(2, 3, 3, 4, 5)), (maps(3, 2, 4, 3, 2), maps(4, 2, 4, 3, 2))],
+    cases=lambda: [
+        (maps(1, 6, 2, 4, 5), maps(2, 6, 3, 4, 5)),
+        (maps(3, 2, 4, 3, 5), maps(4, 2, 6, 3, 5)),
+        (maps(5, 1, 3, 2, 4).relu(), maps(6, 1, 5, 2, 4).relu()),
+    ],
     mistakes={
         "The division by the number of places, h·w, is missing: a larger grid would give larger entries.": (
             lambda f1, f2: flow(f1, f2) * f1[0, 0].numel()
@@ -85,8 +90,9 @@ LOSS = Exercise(
     called="fsp_loss",
     uses=("fsp.flow",),
     cases=lambda: [
-        (maps(1, 3, 2, 4, 4), maps(2, 3, 3, 4, 4), maps(3, 3, 2, 6, 6), maps(4, 3, 3, 6, 6)),
-        (maps(5, 2, 4, 3, 2), maps(6, 2, 5, 3, 2), maps(7, 2, 4, 2, 2), maps(8, 2, 5, 2, 2)),
+        (maps(1, 3, 2, 4, 5), maps(2, 3, 6, 4, 5), maps(3, 3, 2, 7, 8), maps(4, 3, 6, 7, 8)),
+        (maps(5, 2, 4, 3, 5).relu(), maps(6, 2, 6, 3, 5).relu(), maps(7, 2, 4, 8, 7), maps(8, 2, 6, 8, 7)),
+        (maps(9, 1, 3, 2, 4), maps(10, 1, 5, 2, 4), maps(11, 1, 3, 6, 7), maps(12, 1, 5, 6, 7)),
     ],
     detached=("f1_t", "f2_t"),
     mistakes={
@@ -134,7 +140,11 @@ POOLED = Exercise(
     "f1: (N, m, H, W), f2: (N, n, h, w); h divides H, w divides W.",
     reference=pooled_flow,
     uses=("fsp.flow",),
-    cases=lambda: [(maps(1, 3, 2, 8, 8), maps(2, 3, 3, 4, 4)), (maps(3, 2, 4, 6, 9), maps(4, 2, 5, 3, 3))],
+    cases=lambda: [
+        (maps(1, 3, 2, 8, 12), maps(2, 3, 5, 4, 6)),
+        (maps(3, 2, 4, 9, 15), maps(4, 2, 6, 3, 5)),
+        (maps(5, 1, 3, 8, 6).relu(), maps(6, 1, 5, 4, 2).relu()),
+    ],
     mistakes={
         "This pools by averages, as RepDistiller does (blowing up f2 comes to the same); here it is maxima.": (
             lambda f1, f2: flow(F.adaptive_avg_pool2d(f1, f2.shape[2:]), f2)

@@ -2,10 +2,10 @@
 
 import math
 
-import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.ft import ft, reconstruction, unit_factor
 
 
@@ -20,14 +20,11 @@ def collapsed(F_s, F_t):
     return ft(e_s, e_t, p=1)
 
 
-def factors(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def two_pairs():
     return [
-        (factors(1, 4, 3, 4, 4), factors(2, 4, 3, 4, 4)),
-        (2 * factors(3, 2, 6, 2, 3), 0.1 * factors(4, 2, 6, 2, 3)),
+        (noise(1, 4, 3, 5, 2), noise(2, 4, 3, 5, 2)),
+        (2 * noise(3, 2, 6, 4, 3), 0.1 * noise(4, 2, 6, 4, 3)),
+        (noise(5, 1, 2, 3, 5).relu(), noise(6, 1, 2, 3, 5).relu()),
     ]
 
 
@@ -100,7 +97,7 @@ UNIT = Exercise(
     "f: factors (N, C, H, W), none of them zero.",
     reference=unit_factor,
     uses=("_tensors.unit",),
-    cases=lambda: [(factors(1, 4, 3, 4, 4),), (5 * factors(2, 2, 6, 2, 3),)],
+    cases=lambda: [(noise(1, 4, 3, 5, 2),), (5 * noise(2, 2, 6, 4, 3),), (noise(3, 1, 2, 3, 5).relu(),)],
     mistakes={
         "You scale the channels at each pixel: then an empty corner counts as much as the object. The whole factor of "
         "a sample is one vector: flatten it first.": per_pixel,

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.kd import kd, soften
 
 
@@ -14,7 +15,7 @@ def kd_total(z_s, z_t, y, T, alpha, gamma):
 
 
 def logits(seed, n, k=10, size=3.0):
-    return size * torch.randn(n, k, generator=torch.Generator().manual_seed(seed))
+    return size * noise(seed, n, k)
 
 
 def divergence(log_p_s, p_t, T, **how):
@@ -25,7 +26,7 @@ SOFTEN = Exercise(
     name="kd.soften",
     prompt="Class probabilities (N, K) of logits z (N, K) at temperature T.",
     reference=soften,
-    cases=lambda: [(logits(1, 4), 4.0), (logits(2, 3, k=5), 0.5)],
+    cases=lambda: [(logits(1, 4), 3.0), (logits(2, 3, k=5), 0.5), (logits(3, 1, k=7), 6.0)],
     mistakes={
         "Divide the logits by T before the softmax, not the probabilities after it: they must sum to 1.": (
             lambda z, T: F.softmax(z, dim=1) / T
@@ -53,7 +54,11 @@ LOSS = Exercise(
     "z_s, z_t: logits (N, K) of student and teacher. No gradient may reach z_t.",
     reference=kd,
     called="kd_loss",
-    cases=lambda: [(logits(1, 8), logits(2, 8), 3.0), (logits(3, 5, k=4), logits(4, 5, k=4), 2.0)],
+    cases=lambda: [
+        (logits(1, 8), logits(2, 8), 3.0),
+        (logits(3, 5, k=4), logits(4, 5, k=4), 2.0),
+        (logits(5, 1, k=6), logits(6, 1, k=6), 0.5),
+    ],
     detached=("z_t",),
     mistakes={
         "T² is missing: without it the gradient fades as T grows.": lambda s, t, T: kd(s, t.detach(), T) / T**2,
@@ -105,6 +110,7 @@ TOTAL = Exercise(
     cases=lambda: [
         (logits(1, 6), logits(2, 6), torch.tensor([0, 3, 9, 1, 1, 5]), 3.0, 0.9, 0.1),
         (logits(5, 3, k=4), logits(6, 3, k=4), torch.tensor([2, 0, 3]), 2.0, 0.3, 1.0),
+        (logits(7, 1, k=5), logits(8, 1, k=5), torch.tensor([4]), 4.0, 0.5, 0.7),
     ],
     detached=("z_t",),
     mistakes={

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import loud_maps
 from kd_teach.methods.nst import nst, patterns, polynomial
 
 
@@ -22,16 +23,13 @@ def place_gram(f):
     return x.mT @ x / f.shape[1]
 
 
-def maps(seed, *shape):
-    """Signed feature maps with channels of unequal size, so that a forgotten normalisation shows."""
-    generator = torch.Generator().manual_seed(seed)
-    loud = torch.linspace(0.5, 2, shape[1]).view(-1, 1, 1)
-    return loud * torch.randn(*shape, generator=generator) + 0.4
-
-
 def pairs():
-    """Student and teacher on one grid, with as many channels and with fewer."""
-    return [(maps(1, 3, 4, 2, 3), maps(2, 3, 6, 2, 3)), (maps(3, 2, 5, 3, 3), maps(4, 2, 3, 3, 3))]
+    """Student and teacher on one grid."""
+    return [
+        (loud_maps(1, 3, 4, 2, 5), loud_maps(2, 3, 6, 2, 5)),
+        (loud_maps(3, 2, 6, 3, 4), loud_maps(4, 2, 5, 3, 4)),
+        (loud_maps(5, 1, 3, 2, 4).relu(), loud_maps(6, 1, 5, 2, 4).relu()),
+    ]
 
 
 def unit(f):
@@ -82,7 +80,7 @@ PATTERNS = Exercise(
     "to Euclidean length 1 over its places.",
     reference=patterns,
     uses=("_tensors.unit",),
-    cases=lambda: [(maps(1, 3, 4, 2, 3),), (maps(2, 2, 6, 3, 3),)],
+    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 5),), (loud_maps(3, 1, 3, 2, 4).relu(),)],
     mistakes={
         "The channels are not normalised: divide each by its length, or a loud channel counts for more.": (
             lambda f: f.flatten(2)
@@ -216,7 +214,7 @@ GRAM = Exercise(
     prompt="Which places are liked by the same channels: the matrices (N, HW, HW) X'X / C of feature maps f "
     "(N, C, H, W), where X (C, HW) holds the unit patterns of one image.",
     reference=place_gram,
-    cases=lambda: [(maps(1, 3, 4, 2, 3),), (maps(2, 2, 6, 2, 2),)],
+    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 4),), (loud_maps(3, 1, 3, 2, 4).relu(),)],
     mistakes={
         "Channels by channels: this is X X', (C, C), which depends on the order of the channels and cannot be compared "
         "where C differs. Transpose the first factor.": lambda f: unit(f) @ unit(f).mT / f.shape[1],

@@ -30,18 +30,26 @@ class NotAttempted(Exception):
 
 
 def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
-    """The same cases with every float multiplied by a random number near 1: signs, zeros and shapes stay.
+    """The same cases with other numbers and sizes: one sample more, or two, and every float times a number near 1.
 
-    Plain numbers too, one factor a case: T = 4 becomes 4.3, so that a formula right at 2 and 4 only is found.
+    Signs and zeros stay. Plain numbers change too, one factor a case: T = 4 becomes 4.3, so that a formula right at 2
+    and 4 only is found. As a sample counts what lies along a side as long as the first tensor has rows.
     """
     random = torch.Generator().manual_seed(seed)
 
-    def shake(x: Any) -> Any:
-        if torch.is_tensor(x) and x.is_floating_point():
-            return x * (1 + 0.2 * torch.rand(x.shape, generator=random))
+    def shake(x: Any, N: int, rows: Tensor) -> Any:
+        if torch.is_tensor(x):
+            for dim in range(x.ndim):
+                x = x.index_select(dim, rows) if x.shape[dim] == N else x
+            return x * (1 + 0.2 * torch.rand(x.shape, generator=random)) if x.is_floating_point() else x
         return x * (1 + 0.2 * torch.rand((), generator=random).item()) if isinstance(x, float) else x
 
-    return [tuple(shake(x) for x in case) for case in cases]
+    def with_more(case: Case) -> Case:
+        N = next((len(x) for x in case if torch.is_tensor(x) and x.ndim), 1)
+        rows = torch.cat([torch.arange(N), torch.randint(N, (1 + seed % 2,), generator=random)])
+        return tuple(shake(x, N, rows) for x in case)
+
+    return [with_more(case) for case in cases]
 
 
 def observe(function: Callable, case: Case, gradient: bool = True) -> Observation:

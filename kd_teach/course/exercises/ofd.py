@@ -5,6 +5,7 @@ import math
 import torch
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.ofd import batch_margin, ofd, partial_distance
 
 
@@ -17,7 +18,7 @@ def margin(weight, bias):
 
 
 def values(seed, *shape):
-    return 1.5 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return 1.5 * noise(seed, *shape)
 
 
 def by_table():
@@ -143,9 +144,10 @@ LOSS = Exercise(
     reference=ofd,
     called="ofd_loss",
     uses=("ofd.partial_distance",),
-    cases=lambda: [  # as wide as they have channels, so that a margin along the wrong axis is seen for what it is
-        (values(1, 2, 3, 2, 3), values(2, 2, 3, 2, 3), torch.tensor([-0.4, -0.9, -1.6])),
-        (values(3, 4, 2, 5, 2), values(4, 4, 2, 5, 2), torch.tensor([-1.2, -0.3])),
+    cases=lambda: [  # one as wide as it has channels, so that a margin along the wrong axis is seen for what it is
+        (values(1, 4, 3, 2, 3), values(2, 4, 3, 2, 3), torch.tensor([-0.4, -0.9, -1.6])),
+        (values(3, 3, 2, 5, 4), values(4, 3, 2, 5, 4), torch.tensor([-1.2, -0.3])),
+        (values(5, 1, 2, 3, 4), values(6, 1, 2, 3, 4).relu(), torch.tensor([-0.5, -0.8])),
     ],
     detached=("t", "m"),
     mistakes={
@@ -200,8 +202,9 @@ BATCH = Exercise(
     reference=batch_margin,
     called="margin_of_batch",
     cases=lambda: [
-        (values(1, 3, 4, 2, 3) + torch.tensor([0.0, 9.0, -1.0, 1.0])[:, None, None],),
-        (values(2, 2, 3, 3, 3) + torch.tensor([9.0, 1.0, 0.0])[:, None, None],),
+        (values(1, 3, 4, 2, 5) + torch.tensor([0.0, 9.0, -1.0, 1.0])[:, None, None],),
+        (values(3, 1, 2, 3, 4),),
+        (values(2, 2, 3, 5, 4) + torch.tensor([9.0, 1.0, 0.0])[:, None, None],),
     ],
     gradient=False,
     mistakes={

@@ -1,8 +1,7 @@
 """Exercises of `16_your_own`."""
 
-import torch
-
 from kd_teach.course.exercises.exercise import Exercise
+from kd_teach.course.exercises.inputs import noise
 
 
 def centred_loss(z_s, z_t):
@@ -12,7 +11,7 @@ def centred_loss(z_s, z_t):
 
 
 def logits(seed, n, k):
-    return 3 * torch.randn(n, k, generator=torch.Generator().manual_seed(seed)) + 1
+    return 3 * noise(seed, n, k) + 1
 
 
 def centre(z, dim):
@@ -24,7 +23,11 @@ CENTRED = Exercise(
     prompt="Mean over samples and classes of the squared difference of logits, each sample's logits centred first.\n"
     "z_s, z_t: (N, K). One number; no gradient may reach z_t.",
     reference=centred_loss,
-    cases=lambda: [(logits(1, 6, 10), logits(2, 6, 10)), (logits(3, 3, 4), logits(4, 3, 4))],
+    cases=lambda: [
+        (logits(1, 6, 10), logits(2, 6, 10)),
+        (logits(3, 3, 4), logits(4, 3, 4)),
+        (logits(5, 1, 7), logits(6, 1, 7)),
+    ],
     detached=("z_t",),
     mistakes={
         "The logits are not centred: subtract each sample's mean, for a softmax does not see it.": (

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.pkt import neighbour_probabilities, pkt
 
 
@@ -13,7 +14,7 @@ def probabilities(e):
 
 def cloud(seed, n, d):
     """Inner products above -1, so that a kernel of them is positive and its mistake is no NaN."""
-    return 0.4 * torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+    return 0.4 * noise(seed, n, d)
 
 
 def cosines(e):

@@ -41,14 +41,17 @@ def factors(names: Sequence[str], case: Case) -> dict[str, float]:
 
 def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base: list[Tensor]) -> str | None:
     """What `mine` is too often multiplied or divided by, compared with `base`; the same thing in all cases."""
-    ratios = [_ratio(x, y) for x, y in zip(mine, base, strict=True)]
-    if any(r is None for r in ratios):
+    some = [i for i, (x, y) in enumerate(zip(mine, base, strict=True)) if x.any() or y.any()]
+    cases, ratios = [cases[i] for i in some], [_ratio(mine[i], base[i]) for i in some]
+    if not ratios or any(r is None for r in ratios):
         return None
     if all(abs(r + 1) < 1e-4 for r in ratios if r is not None):
         return "of the wrong sign: a minus is missing or too many"
     named = [{_bare(name): (name, value) for name, value in factors(names, case).items()} for case in cases]
     for bare, (name, _) in named[0].items():
         values = [of.get(bare, ("", float("nan")))[1] for of in named]
+        if all(abs(v - 1) < 1e-3 for v in values):
+            continue
         size = name.rstrip(",")
         for sign, said in ((1, ""), (-1, ", and its sign is turned")):
             if all(_near(r, sign * v) for r, v in zip(ratios, values, strict=True)):
@@ -67,7 +70,7 @@ def _bare(name: str) -> str:
 
 
 def _near(a: float | None, b: float) -> bool:
-    return a is not None and abs(a - b) <= 1e-4 * abs(b) and abs(b - 1) > 1e-3
+    return a is not None and abs(a - b) <= 1e-4 * abs(b)
 
 
 def _ratio(x: Tensor, y: Tensor) -> float | None:

@@ -6,11 +6,12 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.rkd import angles, distance_ratios, rkd
 
 
 def cloud(seed, n, d):
-    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed)) + 1.0
+    return noise(seed, n, d) + 1
 
 
 def squares(e):
@@ -154,7 +155,7 @@ LOSS = Exercise(
     cases=lambda: [
         (cloud(1, 5, 3), cloud(2, 5, 4), 25.0, 50.0),
         (cloud(3, 4, 6), cloud(4, 4, 2), 1.0, 2.0),
-        (cloud(5, 6, 2), cloud(6, 6, 2), 3.0, 1.0),
+        (cloud(5, 6, 2), cloud(6, 6, 3), 3.0, 1.0),
     ],
     detached=("e_t",),
     mistakes={

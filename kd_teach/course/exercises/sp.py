@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.sp import similarity, sp
 
 
@@ -15,9 +16,7 @@ def contrast(g, y):
 
 def maps(seed, *shape):
     """Random maps, none negative, with louder and quieter samples, as after a ReLU."""
-    random = torch.Generator().manual_seed(seed)
-    loudness = 0.5 + torch.rand(shape[0], *[1] * (len(shape) - 1), generator=random)
-    return loudness * torch.randn(shape, generator=random).relu()
+    return noise(seed + 100, shape[0]).exp().view(-1, 1, 1, 1) * noise(seed, *shape).relu()
 
 
 def gram(f):
@@ -60,7 +59,7 @@ SIMILARITY = Exercise(
     "by its length.",
     reference=similarity,
     uses=("_tensors.unit",),
-    cases=lambda: [(maps(1, 5, 3, 2, 2),), (maps(2, 4, 6, 3, 1),)],
+    cases=lambda: [(maps(1, 5, 3, 2, 4),), (maps(2, 4, 6, 3, 2) - 0.4,), (maps(3, 1, 3, 2, 4),)],
     mistakes={
         NO_NORM: gram,
         FROBENIUS: lambda f: gram(f) / gram(f).norm(),
@@ -90,9 +89,10 @@ LOSS = Exercise(
     called="sp_loss",
     uses=("_tensors.unit", "sp.similarity"),
     cases=lambda: [
-        (maps(3, 5, 3, 2, 2), maps(4, 5, 3, 2, 2)),
-        (maps(5, 4, 2, 3, 3), maps(6, 4, 6, 1, 2)),
-        (maps(7, 7, 2, 2, 2), maps(8, 7, 5, 2, 2)),
+        (maps(3, 5, 3, 2, 4), maps(4, 5, 6, 8, 7)),
+        (maps(5, 4, 2, 3, 5) - 0.4, maps(6, 4, 6, 7, 1) - 0.4),
+        (maps(7, 7, 2, 3, 4), maps(8, 7, 5, 6, 1)),
+        (maps(9, 1, 2, 3, 4), maps(10, 1, 5, 6, 7)),
     ],
     detached=("f_t",),
     mistakes={
@@ -133,8 +133,8 @@ CONTRAST = Exercise(
     "mean entry for two samples of different classes. y: labels (N).",
     reference=contrast,
     cases=lambda: [
-        (similarity(maps(9, 6, 2, 2, 2)), torch.tensor([0, 1, 0, 2, 1, 0])),
-        (similarity(maps(10, 5, 3, 2, 2)), torch.tensor([3, 3, 1, 1, 1])),
+        (similarity(maps(9, 6, 2, 3, 4)), torch.tensor([0, 1, 0, 2, 1, 0])),
+        (similarity(maps(10, 5, 3, 2, 4)), torch.tensor([3, 3, 1, 1, 1])),
     ],
     mistakes={
         "Pairs of a sample with itself are among those of one class: mask the diagonal.": (

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.vid import variance, vid
 
 
@@ -13,13 +14,9 @@ def best_variance(mu, f_t):
     return (f_t - mu).pow(2).mean(dim=(0, 2, 3))
 
 
-def noise(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def maps(seed, n):
-    """Guess, hint and a variance per channel; as many images, rows and columns as channels: a wrong axis runs too."""
-    return noise(seed, n, n, n, n), 2 * noise(seed + 1, n, n, n, n), noise(seed + 2, n).exp()
+def maps(seed, *shape):
+    """Guess, hint and a variance per channel."""
+    return noise(seed, *shape), 2 * noise(seed + 1, *shape), noise(seed + 2, shape[1]).exp()
 
 
 def cost(mu, f_t, variance):
@@ -80,7 +77,8 @@ LOSS = Exercise(
     "each channel. No gradient may reach f_t.",
     reference=vid,
     called="vid_loss",
-    cases=lambda: [maps(1, 4), maps(11, 3)],
+    # as many columns or rows as channels in two of them, so that variances on the wrong axis run
+    cases=lambda: [maps(1, 3, 4, 2, 4), maps(11, 2, 3, 3, 5), maps(21, 4, 5, 2, 3), maps(31, 1, 2, 3, 4)],
     detached=("f_t",),
     mistakes={
         "The log term is missing: without it a large variance costs nothing, and sigma² grows without limit.": (
@@ -138,7 +136,7 @@ BEST = Exercise(
     prompt="The variance (C) of each channel that makes VID's loss smallest when the guess mu (N, C, H, W) of the map "
     "f_t (N, C, H, W) stays as it is.",
     reference=best_variance,
-    cases=lambda: [maps(1, 4)[:2], maps(11, 3)[:2]],
+    cases=lambda: [maps(1, 3, 4, 2, 5)[:2], maps(11, 2, 3, 5, 4)[:2], maps(21, 1, 2, 3, 4)[:2]],
     gradient=False,
     mistakes={
         "You average first and square then: residuals of both signs cancel. Square first.": (

@@ -35,7 +35,11 @@ def gap(s, t, power=2, dim=1):
     ("mine", "kind", "says"),
     [
         (lambda s, t, T: gap(s, t).abs().sum(1).mean(), "mutation", "T, a factor of the mean of the sum, is missing"),
-        (lambda s, t, T: T * gap(s, t).abs().mean(), "mutation", "the mean runs over all entries: the sum inside it is missing"),
+        (
+            lambda s, t, T: T * gap(s, t).abs().mean(),
+            "mutation",
+            "the mean runs over all entries: the sum inside it is missing",
+        ),
         (lambda s, t, T: T * gap(s, t).abs().sum(), "mutation", "the sum stands where the mean belongs"),
         (
             lambda s, t, T: T * gap(s, t, 1).abs().sum(1).mean(),
