@@ -37,19 +37,23 @@ def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
     """
     random = torch.Generator().manual_seed(seed)
 
-    def shake(x: Any, N: int, rows: Tensor) -> Any:
+    def other(x: Any, by: float) -> Any:
         if torch.is_tensor(x):
-            for dim in range(x.ndim):
-                x = x.index_select(dim, rows) if x.shape[dim] == N else x
-            return x * (1 + 0.2 * torch.rand(x.shape, generator=random)) if x.is_floating_point() else x
-        return x * (1 + 0.2 * torch.rand((), generator=random).item()) if isinstance(x, float) else x
+            return x * (1 + by * torch.rand(x.shape, generator=random)) if x.is_floating_point() else x
+        return x * (1 + by * torch.rand((), generator=random).item()) if isinstance(x, float) else x
 
-    def with_more(case: Case) -> Case:
+    def longer(x: Any, N: int, rows: Tensor) -> Any:
+        for dim in range(x.ndim) if torch.is_tensor(x) else ():
+            if x.shape[dim] == N:
+                x = torch.cat([x, other(x.index_select(dim, rows), 1)], dim)
+        return x
+
+    def changed(case: Case) -> Case:
         N = next((len(x) for x in case if torch.is_tensor(x) and x.ndim), 1)
-        rows = torch.cat([torch.arange(N), torch.randint(N, (1 + seed % 2,), generator=random)])
-        return tuple(shake(x, N, rows) for x in case)
+        rows = torch.randint(N, (1 + seed % 2,), generator=random)
+        return tuple(other(longer(x, N, rows), 0.2) for x in case)
 
-    return [with_more(case) for case in cases]
+    return [changed(case) for case in cases]
 
 
 def observe(function: Callable, case: Case, gradient: bool = True) -> Observation:

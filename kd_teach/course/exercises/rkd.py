@@ -105,7 +105,8 @@ ANGLES = Exercise(
     "sample j between samples i and k. Zero where i or k is j.",
     reference=angles,
     uses=("_tensors.DEAD", "_tensors.in_float32", "_tensors.unit", "rkd.NOISE", "rkd.edges"),
-    cases=lambda: [(cloud(1, 4, 3),), (cloud(2, 5, 2),), (cloud(3, 3, 6),)],
+    # two of the seven are close
+    cases=lambda: [(cloud(1, 4, 3),), (cloud(5, 7, 2),), (cloud(3, 3, 6),)],
     gradient=False,  # at a zero difference torch's normalize has a slope of 1e12; in the loss it meets a zero
     mistakes={
         "Values beyond 1: the differences must have length 1 before they are multiplied.": raw_angles,
