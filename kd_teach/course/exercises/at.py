@@ -48,7 +48,7 @@ MAP = Exercise(
         (loud_maps(1, 3, 4, 5, 2), 2),
         (loud_maps(2, 2, 5, 3, 4), 3),
         (loud_maps(3, 4, 3, 2, 5), 1),
-        (loud_maps(4, 1, 5, 2, 3).relu(), 2),
+        (loud_maps(4, 1, 5, 2, 3).abs(), 2),
     ],
     mistakes={
         "The maps are not normalised: divide each image's map by its length, or a loud network counts for more.": (
@@ -104,7 +104,7 @@ LOSS = Exercise(
     cases=lambda: [
         (loud_maps(1, 4, 6, 3, 2), loud_maps(2, 4, 5, 3, 2)),
         (loud_maps(3, 2, 6, 3, 4), loud_maps(4, 2, 5, 3, 4)),
-        (loud_maps(5, 1, 3, 2, 4).relu(), loud_maps(6, 1, 5, 2, 4).relu()),
+        (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 2, 4).abs()),
     ],
     detached=("f_t",),
     mistakes={
@@ -165,7 +165,7 @@ POOLED = Exercise(
     cases=lambda: [
         (loud_maps(1, 5, 4, 2, 3), loud_maps(2, 5, 8, 6, 7)),  # 7 columns to 3: the cells overlap
         (loud_maps(3, 2, 5, 3, 4), loud_maps(4, 2, 7, 9, 8)),
-        (loud_maps(5, 1, 3, 2, 4).relu(), loud_maps(6, 1, 5, 6, 8).relu()),
+        (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 6, 8).abs()),
     ],
     detached=("f_t",),
     mistakes={

@@ -75,7 +75,7 @@ CORRELATION = Exercise(
     "(2 gamma c)^p / p!, where c is the cosine of two samples.",
     reference=correlation,
     uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor"),
-    cases=lambda: [(embeddings(1, 5, 4), 0.4, 2), (embeddings(2, 4, 6), 1.0, 3), (embeddings(3, 1, 5), 0.7, 4)],
+    cases=lambda: [(embeddings(1, 5, 4), 0.4, 2), (embeddings(2, 4, 6), 1.0, 3), (embeddings(3, 1, 5).abs() + 1, 0.7, 4)],
     mistakes={
         RAW: lambda e, gamma, order: taylor(e @ e.T, gamma, order),
         PREFACTOR: no_prefactor,

@@ -24,7 +24,7 @@ def two_pairs():
     return [
         (noise(1, 4, 3, 5, 2), noise(2, 4, 3, 5, 2)),
         (2 * noise(3, 2, 6, 4, 3), 0.1 * noise(4, 2, 6, 4, 3)),
-        (noise(5, 1, 2, 3, 5).relu(), noise(6, 1, 2, 3, 5).relu()),
+        (noise(5, 1, 2, 3, 5).abs(), noise(6, 1, 2, 3, 5).abs()),
     ]
 
 
@@ -97,7 +97,7 @@ UNIT = Exercise(
     "f: factors (N, C, H, W), none of them zero.",
     reference=unit_factor,
     uses=("_tensors.unit",),
-    cases=lambda: [(noise(1, 4, 3, 5, 2),), (5 * noise(2, 2, 6, 4, 3),), (noise(3, 1, 2, 3, 5).relu(),)],
+    cases=lambda: [(noise(1, 4, 3, 5, 2),), (5 * noise(2, 2, 6, 4, 3),), (noise(3, 1, 2, 3, 5).abs() + 1,)],
     mistakes={
         "You scale the channels at each pixel: then an empty corner counts as much as the object. The whole factor of "
         "a sample is one vector: flatten it first.": per_pixel,

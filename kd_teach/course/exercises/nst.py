@@ -28,7 +28,7 @@ def pairs():
     return [
         (loud_maps(1, 3, 4, 2, 5), loud_maps(2, 3, 6, 2, 5)),
         (loud_maps(3, 2, 6, 3, 4), loud_maps(4, 2, 5, 3, 4)),
-        (loud_maps(5, 1, 3, 2, 4).relu(), loud_maps(6, 1, 5, 2, 4).relu()),
+        (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 2, 4).abs()),
     ]
 
 
@@ -80,7 +80,7 @@ PATTERNS = Exercise(
     "to Euclidean length 1 over its places.",
     reference=patterns,
     uses=("_tensors.unit",),
-    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 5),), (loud_maps(3, 1, 3, 2, 4).relu(),)],
+    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 5),), (loud_maps(3, 1, 3, 2, 4).abs(),)],
     mistakes={
         "The channels are not normalised: divide each by its length, or a loud channel counts for more.": (
             lambda f: f.flatten(2)
@@ -214,7 +214,7 @@ GRAM = Exercise(
     prompt="Which places are liked by the same channels: the matrices (N, HW, HW) X'X / C of feature maps f "
     "(N, C, H, W), where X (C, HW) holds the unit patterns of one image.",
     reference=place_gram,
-    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 4),), (loud_maps(3, 1, 3, 2, 4).relu(),)],
+    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 4),), (loud_maps(3, 1, 3, 2, 4).abs(),)],
     mistakes={
         "Channels by channels: this is X X', (C, C), which depends on the order of the channels and cannot be compared "
         "where C differs. Transpose the first factor.": lambda f: unit(f) @ unit(f).mT / f.shape[1],

@@ -26,16 +26,10 @@ def factors(names: Sequence[str], case: Case) -> dict[str, float]:
         elif isinstance(x, (int, float)) and not isinstance(x, bool) and x > 0:
             for power, said in ((1, ""), (2, "²"), (3, "³"), (4, "⁴"), (0.5, " under a root")):
                 found[f"{argument}{said}"] = x**power
-    first = next((x for x in case if torch.is_tensor(x) and x.ndim), None)
-    if first is not None and len(first) > 1:
-        N = len(first)
-        found |= {
-            "N²": N**2,
-            "N - 1": N - 1,
-            "N (N - 1)": N * (N - 1),
-            "N / (N - 1)": N / (N - 1),
-            "the root of N": N**0.5,
-        }
+    N = next((len(x) for x in case if torch.is_tensor(x) and x.ndim), 1)
+    found |= {"N²": N**2, "the root of N": N**0.5}
+    if N > 1:
+        found |= {"N - 1": N - 1, "N (N - 1)": N * (N - 1), "N / (N - 1)": N / (N - 1)}
     return found | {"2": 2, "4": 4, "3": 3, "8": 8}
 
 
