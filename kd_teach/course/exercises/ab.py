@@ -47,33 +47,14 @@ HINGE = Exercise(
             lambda s, t, mu: F.relu(mu - turned(-s, t)) ** 2
         ),
         "The square is missing.": lambda s, t, mu: F.relu(mu - turned(s, t)),
-        "One side only: where the teacher is silent, a student that fires costs nothing.": (
-            lambda s, t, mu: torch.where(t > 0, F.relu(mu - s) ** 2, 0.0)
-        ),
-        "One side only: where the teacher fires, a silent student costs nothing.": (
-            lambda s, t, mu: torch.where(t > 0, 0.0, F.relu(mu + s) ** 2)
-        ),
         "The hinge is missing: what lies beyond the margin on its right side must cost nothing and get no gradient.": (
             lambda s, t, mu: (mu - turned(s, t)) ** 2
-        ),
-        "mu plays no part in your result.": lambda s, t, mu: F.relu(1 - turned(s, t)) ** 2,
-        "The margin is missing: a student that stands on the boundary has not decided, and must cost something.": (
-            lambda s, t, mu: F.relu(-turned(s, t)) ** 2
-        ),
-        "t = 0 counts as firing here; a neuron fires where t > 0.": (
-            lambda s, t, mu: torch.where(t >= 0, F.relu(mu - s), F.relu(mu + s)) ** 2
-        ),
-        "sign(0) is 0, neither side: at t = 0 the neuron is silent, as every negative one.": (
-            lambda s, t, mu: F.relu(mu - s * t.sign()) ** 2
         ),
         "The cost grows with how strongly the teacher fires: use only its side.": (
             lambda s, t, mu: F.relu(mu - s * t) ** 2
         ),
         "This compares the values. AB asks on which side of 0 the teacher is, not where.": lambda s, t, mu: (
             (s - t) ** 2
-        ),
-        "The student was rectified first: below 0 the ReLU hides how far it has come, and passes no gradient.": (
-            lambda s, t, mu: F.relu(mu - turned(s.relu(), t)) ** 2
         ),
         "This is the count of wrong sides itself: a step has no gradient. The hinge stands for it.": (
             lambda s, t, mu: ((s > 0) != (t > 0)).float()
@@ -99,21 +80,6 @@ LOSS = Exercise(
         (maps(5, 1, 2, 3, 4), maps(6, 1, 2, 3, 4), 0.5),
     ],
     mistakes={
-        "This is a mean over neurons too; the paper sums them. It would need a weight C·H·W times as large.": (
-            lambda s, t, mu: hinge(s, t, mu).mean()
-        ),
-        "The sum runs over the batch as well: divide by its size, or the loss grows with N.": (
-            lambda s, t, mu: hinge(s, t, mu).sum()
-        ),
-        "This is a mean over the places of a channel; the paper sums all neurons of a map.": (
-            lambda s, t, mu: hinge(s, t, mu).mean(dim=(0, 2, 3)).sum()
-        ),
-        "A norm has a root in it; the equation has the squared norm. Add up the squares.": (
-            lambda s, t, mu: hinge(s, t, mu).sum().sqrt() / len(s)
-        ),
-        "Each image's norm has a root in it; the equation has the squared norm. Add up the squares.": (
-            lambda s, t, mu: hinge(s, t, mu).flatten(1).sum(dim=1).sqrt().mean()
-        ),
         "The square is missing.": lambda s, t, mu: F.relu(mu - turned(s, t)).sum() / len(s),
         "The sides have changed places: where the teacher fires, a student far above 0 must cost nothing.": (
             lambda s, t, mu: summed(F.relu(mu - turned(-s, t)), s)
@@ -123,10 +89,6 @@ LOSS = Exercise(
         ),
         "The hinge is missing: what lies beyond the margin on its right side must cost nothing and get no gradient.": (
             lambda s, t, mu: summed(mu - turned(s, t), s)
-        ),
-        "mu plays no part in your result.": lambda s, t, mu: summed(F.relu(1 - turned(s, t)), s),
-        "t = 0 counts as firing here; a neuron fires where t > 0.": (
-            lambda s, t, mu: summed(torch.where(t >= 0, F.relu(mu - s), F.relu(mu + s)), s)
         ),
         "This compares the values. AB asks on which side of 0 the teacher is, not where.": (
             lambda s, t, mu: (s - t).pow(2).sum() / len(s)
@@ -163,9 +125,6 @@ AGREEMENT = Exercise(
         "sign knows three values: 0 and -1 are both silent, but not equal.": (
             lambda s, t: (s.sign() == t.sign()).float().mean()
         ),
-        "This is the share on the wrong side.": lambda s, t: ((s > 0) != (t > 0)).float().mean(),
-        "This counts the neurons; the share is asked for.": lambda s, t: ((s > 0) == (t > 0)).float().sum(),
-        "This is in percent; the share, 0 to 1, is asked for.": lambda s, t: 100 * sides_agree(s, t),
     },
     hints=["s > 0 is a tensor of True and False: where does the student fire?", "Two of them can be compared with ==."],
     stars=1,

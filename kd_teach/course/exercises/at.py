@@ -1,6 +1,5 @@
 """Exercises of `03_at`."""
 
-import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
@@ -51,39 +50,16 @@ MAP = Exercise(
         (loud_maps(4, 1, 5, 2, 3).abs(), 2),
     ],
     mistakes={
-        "The maps are not normalised: divide each image's map by its length, or a loud network counts for more.": (
-            energies
-        ),
         "Your map is 1 at every place: it was divided by its length over the one channel that is left. Flatten to "
         "(N, HW) first, then take the length of each row.": (
             lambda f, p: F.normalize(f.abs().pow(p).sum(dim=1, keepdim=True)).flatten(1)
-        ),
-        "The length was taken over the batch (dim=0): then one image's map changes when another image changes.": (
-            lambda f, p: F.normalize(energies(f, p), dim=0)
-        ),
-        "One length for the whole batch: every image's map needs its own, so name the dimension.": (
-            lambda f, p: energies(f, p) / energies(f, p).norm()
-        ),
-        "The absolute value is missing: with an odd p negative entries cancel positive ones.": (
-            lambda f, p: F.normalize(f.pow(p).sum(dim=1).flatten(1), dim=1)
-        ),
-        "p plays no part: you add up |f| as it is; it must be raised to p.": (
-            lambda f, p: F.normalize(energies(f, 1), dim=1)
         ),
         "p plays no part: you square whatever p is.": lambda f, p: unit_energies(f),
         "Power and sum have changed places: channels of opposite sign cancel before the power.": (
             lambda f, p: F.normalize(f.sum(dim=1).abs().pow(p).flatten(1), dim=1)
         ),
-        "Each map sums to 1 (the length with p = 1); Euclidean length 1 is asked for. In F.normalize(x, 1) the 1 is "
-        "not the dimension: write dim=1.": lambda f, p: F.normalize(energies(f, p), p=1, dim=1),
         "You took the p-th root of the sum: leave the sum of powers as it is.": (
             lambda f, p: F.normalize(energies(f, p).pow(1 / p), dim=1)
-        ),
-        "This takes the strongest channel at each place: the paper's other map. Here the channels are added up.": (
-            lambda f, p: F.normalize(f.abs().pow(p).amax(dim=1).flatten(1), dim=1)
-        ),
-        "You added up the places and kept the channels; a map has one number per place: sum over dim=1.": (
-            lambda f, p: F.normalize(f.abs().pow(p).sum(dim=(2, 3)), dim=1)
         ),
     },
     hints=[
@@ -108,44 +84,12 @@ LOSS = Exercise(
     ],
     detached=("f_t",),
     mistakes={
-        "The distance is squared: take its root for every image before the mean.": (
-            lambda s, t: compare(s, t, size=lambda d: d.pow(2).sum(dim=1).mean())
-        ),
-        "This is RepDistiller's mean of squares: the squared distance, also divided by H·W. The paper takes the "
-        "distance itself.": lambda s, t: compare(s, t, size=lambda d: d.pow(2).mean()),
-        "The images are added up: take their mean, or the loss grows with the batch.": (
-            lambda s, t: compare(s, t, size=lambda d: d.norm(dim=1).sum())
-        ),
-        "One root for the whole batch: each image has its own distance, and the mean comes last.": (
-            lambda s, t: compare(s, t, size=torch.norm)
-        ),
-        "This adds up absolute differences; the distance is Euclidean.": (
-            lambda s, t: compare(s, t, size=lambda d: d.abs().sum(dim=1).mean())
-        ),
-        "The maps are not normalised: now their size matters, and a loud network is far from every other.": (
-            lambda s, t: compare(s, t, energies)
-        ),
-        "Only the student's map is normalised: bring both to length 1.": (
-            lambda s, t: mean_length(unit_energies(s) - energies(t.detach()))
-        ),
         "This loss is 0 for any two networks: the maps were divided by their length over a single channel, which "
         "makes them 1 everywhere. Flatten to (N, HW) before you normalise.": (
             lambda s, t: compare(s, t, lambda f: F.normalize(f.pow(2).sum(dim=1, keepdim=True)).flatten(1))
         ),
-        "The length was taken over the batch (dim=0): then one image's loss changes when another image changes.": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f), dim=0))
-        ),
         "The square of the activations is missing: a channel with its sign turned must not change the map.": (
             lambda s, t: compare(s, t, lambda f: F.normalize(f.sum(dim=1).flatten(1), dim=1))
-        ),
-        "This sums |f|, the map with p = 1; the exercise asks for p = 2.": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f, 1), dim=1))
-        ),
-        "Each map was made to sum to 1; it must have Euclidean length 1.": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f), p=1, dim=1))
-        ),
-        "A half too much: the paper's 1/2 belongs to the weight beta / 2, not to the distance.": (
-            lambda s, t: compare(s, t) / 2
         ),
     },
     hints=[
@@ -173,24 +117,11 @@ POOLED = Exercise(
         "channel varies within a cell.": lambda s, t: mean_length(
             unit_energies(s) - F.normalize(pooled(t.detach().pow(2).sum(dim=1), s).flatten(1), dim=1)
         ),
-        "This keeps the largest value of each cell; the cells are averaged.": (
-            lambda s, t: compare(s, F.adaptive_max_pool2d(t, s.shape[2:]))
-        ),
         "You enlarged the student's maps; bring the teacher's down instead: what a coarse grid does not hold cannot "
         "be compared.": lambda s, t: compare(F.interpolate(s, size=t.shape[2:]), t),
         "You enlarged the student's maps (smoothly); bring the teacher's down to the student's grid instead.": (
             lambda s, t: compare(F.interpolate(s, size=t.shape[2:], mode="bilinear"), t)
         ),
-        "This picks one entry per cell (the nearest) and drops the others; average them.": (
-            lambda s, t: compare(s, F.interpolate(t, size=s.shape[2:]))
-        ),
-        "The pooling is right; the distance is squared: take the root for every image.": (
-            lambda s, t: compare(s, pooled(t, s), size=lambda d: d.pow(2).sum(dim=1).mean())
-        ),
-        "The pooling is right; this is the mean of squares, and the paper takes the distance.": (
-            lambda s, t: compare(s, pooled(t, s), size=lambda d: d.pow(2).mean())
-        ),
-        "The pooling is right; the maps are not normalised.": lambda s, t: compare(s, pooled(t, s), energies),
     },
     hints=[
         "Which of the two grids can hold what the other knows? Shrink the other.",

@@ -38,15 +38,6 @@ def exact(e, gamma, order):
     return torch.exp(-gamma * (x[:, None] - x[None, :]).square().sum(dim=2))
 
 
-def no_prefactor(e, gamma, order):
-    return math.exp(2 * gamma) * correlation(e, gamma, order)
-
-
-def no_factorial(e, gamma, order):
-    x = 2 * gamma * cosines(e)
-    return math.exp(-2 * gamma) * torch.stack([x**p for p in range(order + 1)]).sum(dim=0)
-
-
 def sp_matrix(e, gamma, order):
     return F.normalize(e @ e.T, dim=1)
 
@@ -61,13 +52,8 @@ def mean_square(matrix):
 
 
 RAW = "The samples are not normalised: only of unit vectors is the series a Gaussian kernel. Give rows length 1."
-PREFACTOR = "The factor exp(-2 gamma) in front is missing."
-FACTORIAL = "The terms of the series are not divided by p!: it no longer follows the exponential function."
-ONE_GAMMA = "The series runs in gamma x.y; ||x - y||² of unit vectors is 2 - 2 x.y, so it must be 2 gamma x.y."
 EXACT = "This is the exact kernel, with all powers; the exercise wants its series cut off after the given order."
 BILINEAR = "This is the cosine itself, the bilinear kernel: put it into the series."
-SHORT = "The series stops one power early: it must reach the order itself."
-OVER_BATCH = "You normalised over the batch (dim=0): each sample must have length 1, so normalise along its numbers."
 
 CORRELATION = Exercise(
     name="cc.correlation",
@@ -75,19 +61,14 @@ CORRELATION = Exercise(
     "(2 gamma c)^p / p!, where c is the cosine of two samples.",
     reference=correlation,
     uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor"),
-    cases=lambda: [(embeddings(1, 5, 4), 0.4, 2), (embeddings(2, 4, 6), 1.0, 3), (embeddings(3, 1, 5).abs() + 1, 0.7, 4)],
+    cases=lambda: [
+        (embeddings(1, 5, 4), 0.4, 2),
+        (embeddings(2, 4, 6), 1.0, 3),
+        (embeddings(3, 1, 5).abs() + 1, 0.7, 4),
+    ],
     mistakes={
         RAW: lambda e, gamma, order: taylor(e @ e.T, gamma, order),
-        PREFACTOR: no_prefactor,
-        FACTORIAL: no_factorial,
-        ONE_GAMMA: lambda e, gamma, order: math.exp(-2 * gamma) * math.exp(gamma) * correlation(e, gamma / 2, order),
         EXACT: exact,
-        BILINEAR: lambda e, gamma, order: cosines(e),
-        SHORT: lambda e, gamma, order: taylor(cosines(e), gamma, order - 1),
-        OVER_BATCH: lambda e, gamma, order: taylor(F.normalize(e, dim=0) @ F.normalize(e, dim=0).T, gamma, order),
-        "The term with p = 0 is missing, a 1 in every entry. The loss would not notice, but the exercise wants it.": (
-            lambda e, gamma, order: taylor(cosines(e), gamma, order, first=1)
-        ),
     },
     hints=[
         "Four steps: unit rows, all their inner products, the series of each entry, the factor in front.",
@@ -110,16 +91,6 @@ LOSS = Exercise(
     ],
     detached=("e_t",),
     mistakes={
-        "1/N² is missing: a larger batch would weigh more.": lambda s, t, g, p: gap(s, t, g, p).pow(2).sum(),
-        "You divide by N once; the sum has N² terms, and the paper divides by all of them.": (
-            lambda s, t, g, p: gap(s, t, g, p).pow(2).sum(dim=1).mean()
-        ),
-        "This is the square root of the right value: the equation squares the norm.": (
-            lambda s, t, g, p: gap(s, t, g, p).norm() / len(s)
-        ),
-        "The square is missing: this is the norm of the difference over N², as in one widespread toolbox.": (
-            lambda s, t, g, p: gap(s, t, g, p).norm() / len(s) ** 2
-        ),
         "This multiplies neighbours in the batch, the formula in RepDistiller: it depends on the order of the samples. "
         "The paper compares two kernel matrices.": lambda s, t, g, p: neighbour_product(s, t.detach()),
         "This is SP, which normalises the rows of the matrix. CC normalises the samples and takes a kernel.": (
@@ -129,11 +100,8 @@ LOSS = Exercise(
             mean_square(lambda e, g, p: e @ e.T / (e @ e.T).norm())
         ),
         RAW: mean_square(lambda e, g, p: taylor(e @ e.T, g, p)),
-        PREFACTOR: mean_square(no_prefactor),
-        FACTORIAL: mean_square(no_factorial),
         EXACT: mean_square(exact),
         BILINEAR: mean_square(lambda e, g, p: cosines(e)),
-        OVER_BATCH: mean_square(lambda e, g, p: taylor(F.normalize(e, dim=0) @ F.normalize(e, dim=0).T, g, p)),
     },
     hints=[
         "Your kernel matrix, once for each network; the teacher's embeddings are detached.",
@@ -155,23 +123,11 @@ NEIGHBOURS = Exercise(
         (embeddings(11, 2, 3), embeddings(12, 2, 3)),
     ],
     mistakes={
-        "The absolute value is missing: differences of opposite sign would cancel.": (
-            lambda s, t: ((s - t)[:-1] * (s - t)[1:]).sum(dim=1).mean()
-        ),
         "Each difference is multiplied by itself, a squared distance; multiply it by the next sample's.": (
             lambda s, t: (s - t).square().sum(dim=1).mean()
         ),
-        "You average over the D numbers; an inner product sums them.": lambda s, t: (
-            neighbour_product(s, t) / s.shape[1]
-        ),
-        "You divide by N; there are N-1 pairs of neighbours.": lambda s, t: (
-            neighbour_product(s, t) * (len(s) - 1) / len(s)
-        ),
         "The last sample is paired with the first: roll goes round. There are N-1 pairs.": (
             lambda s, t: ((s - t).abs() * (s - t).abs().roll(-1, dims=0)).sum(dim=1).mean()
-        ),
-        "The sum over all pairs is not divided by their number, N-1.": lambda s, t: (
-            neighbour_product(s, t) * (len(s) - 1)
         ),
         "You pair neighbouring numbers of one sample; pair neighbouring samples.": (
             lambda s, t: ((s - t).abs()[:, :-1] * (s - t).abs()[:, 1:]).sum(dim=1).mean()
@@ -210,17 +166,11 @@ SAMPLER = Exercise(
         (torch.tensor([1, 0, 1, 1, 0, 0, 2, 2]), [1, 2], 2),
     ],
     mistakes={
-        "These are all samples of the classes: take only the first of each.": (
-            lambda y, classes, each: torch.cat([(y == k).nonzero().flatten() for k in classes])
-        ),
         "You cut after joining, so that the first class fills the batch: cut each class by itself.": (
             lambda y, classes, each: torch.cat([(y == k).nonzero().flatten() for k in classes])[: each * len(classes)]
         ),
         "These are class numbers; the positions of the samples are asked for.": (
             lambda y, classes, each: torch.cat([y[y == k][:each] for k in classes])
-        ),
-        "The positions are sorted, which mixes the classes: go class by class.": (
-            lambda y, classes, each: repeat_classes(y, classes, each).sort().values
         ),
     },
     hints=[

@@ -47,21 +47,6 @@ CRITIC = Exercise(
     reference=critic,
     uses=("crd.log_odds",),
     cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100), (scores(3, 1), 3.0, 7, 50)],
-    mistakes={
-        "K/n is upside down: the more strangers there are, the less likely is any one pair to be partners.": (
-            lambda score, tau, k, n: torch.sigmoid(score / tau - math.log(n / k))
-        ),
-        "The score is not divided by tau.": lambda score, tau, k, n: torch.sigmoid(score - math.log(k / n)),
-        "You multiply by tau; a small tau must make h steeper.": (
-            lambda score, tau, k, n: torch.sigmoid(score * tau - math.log(k / n))
-        ),
-        "K/n is missing: this is h for as many partners as strangers.": (
-            lambda score, tau, k, n: torch.sigmoid(score / tau)
-        ),
-        "The denominator holds K where the equation has K/n.": (
-            lambda score, tau, k, n: torch.sigmoid(score / tau - math.log(k))
-        ),
-    },
     hints=[
         "Write the fraction of the equation as it stands, with torch.exp.",
         "Numerator: exp(score / tau). Denominator: the same plus k / n.",
@@ -86,34 +71,8 @@ SIDE = Exercise(
                 torch.cat([p[:, None], q], dim=1) / tau, torch.zeros(len(p), dtype=torch.long)
             )
         ),
-        "The strangers are averaged; the equation has K times the expectation, their sum.": (
-            lambda p, q, tau, n: (
-                -(
-                    F.logsigmoid(p / tau - math.log(q.shape[1] / n))
-                    + F.logsigmoid(math.log(q.shape[1] / n) - q / tau).mean(dim=1)
-                ).mean()
-            )
-        ),
         "Only the partners count here: h would answer yes to everything.": (
             lambda p, q, tau, n: -F.logsigmoid(p / tau - math.log(q.shape[1] / n)).mean()
-        ),
-        "Only the strangers count here: h would answer no to everything.": (
-            lambda p, q, tau, n: -F.logsigmoid(math.log(q.shape[1] / n) - q / tau).sum(dim=1).mean()
-        ),
-        "Strangers are rewarded like partners: they need log(1 - h), not log h.": (
-            lambda p, q, tau, n: (
-                -(
-                    F.logsigmoid(p / tau - math.log(q.shape[1] / n))
-                    + F.logsigmoid(q / tau - math.log(q.shape[1] / n)).sum(dim=1)
-                ).mean()
-            )
-        ),
-        "The sign is wrong: a loss is minus the log-likelihood.": lambda p, q, tau, n: -crd_side(p, q, tau, n),
-        "The anchors are summed; divide by their number N, or the loss grows with the batch.": (
-            lambda p, q, tau, n: crd_side(p, q, tau, n) * len(p)
-        ),
-        "K/n is missing in h.": (
-            lambda p, q, tau, n: -(F.logsigmoid(p / tau) + F.logsigmoid(-q / tau).sum(dim=1)).mean()
         ),
     },
     hints=[
@@ -136,15 +95,6 @@ RENEW = Exercise(
     ],
     gradient=False,
     mistakes={
-        "The renewed rows do not have length 1: normalise after blending.": (
-            lambda rows, index, new, m: written(rows, index, m * rows[index] + (1 - m) * new)
-        ),
-        "The momentum weighs the new embedding; it says how much of the OLD row stays.": (
-            lambda rows, index, new, m: written(rows, index, F.normalize((1 - m) * rows[index] + m * new, dim=1))
-        ),
-        "The old rows are thrown away: momentum plays no part.": (
-            lambda rows, index, new, m: written(rows, index, F.normalize(new, dim=1))
-        ),
         "You return the renewed rows only; the bank keeps all n.": (
             lambda rows, index, new, m: F.normalize(m * rows[index] + (1 - m) * new, dim=1)
         ),
@@ -152,9 +102,6 @@ RENEW = Exercise(
             lambda rows, index, new, m: written(
                 rows, torch.arange(len(index)), F.normalize(m * rows[index] + (1 - m) * new, dim=1)
             )
-        ),
-        "The rows are normalised over dim=0; each row must have length 1.": (
-            lambda rows, index, new, m: written(rows, index, F.normalize(m * rows[index] + (1 - m) * new, dim=0))
         ),
     },
     hints=[

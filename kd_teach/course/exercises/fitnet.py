@@ -44,18 +44,8 @@ GUESS = Exercise(
         (noise(7, 1, 3, 5, 4).relu(), noise(8, 2, 3), noise(9, 2)),
     ],
     mistakes={
-        "The ReLU is missing: the hint layer ends in one, so the regressor does too.": (
-            lambda v, w, b: mix(v, w) + b[:, None, None]
-        ),
         "You rectify the student's map before the convolution: the ReLU comes last.": (
             lambda v, w, b: mix(v.relu(), w) + b[:, None, None]
-        ),
-        "The bias is missing.": lambda v, w, b: mix(v, w).relu(),
-        "The bias is added after the ReLU: then no guess can be below it. Add it before.": (
-            lambda v, w, b: mix(v, w).relu() + b[:, None, None]
-        ),
-        "The bias runs along the rows of the map: it belongs to the channels, so give it two trailing dimensions.": (
-            lambda v, w, b: (mix(v, w) + b).relu()
         ),
         "You average over the student's channels: a convolution sums weight times channel.": (
             lambda v, w, b: (mix(v, w) / v.shape[1] + b[:, None, None]).relu()
@@ -82,30 +72,11 @@ LOSS = Exercise(
     ],
     detached=("u_t",),
     mistakes={
-        "The factor ½ is missing.": lambda g, u: 2 * fitnet(g, u.detach()),
         "This is RepDistiller's mean of squares over all entries; the paper sums over an image and halves.": (
             lambda g, u: F.mse_loss(g, u.detach())
         ),
-        "You average over all entries: sum over channels and places of an image, average over images only.": (
-            lambda g, u: 0.5 * F.mse_loss(g, u.detach())
-        ),
-        "You sum over the batch too: the loss would grow with N. Divide by the number of images.": (
-            lambda g, u: fitnet(g, u.detach()) * len(g)
-        ),
-        "Two at once: you sum over the batch too, and the factor ½ is missing.": (
-            lambda g, u: F.mse_loss(g, u.detach(), reduction="sum")
-        ),
         "The norm is not squared: its pull is as strong near the hint as far from it. Leave out the root.": (
             lambda g, u: 0.5 * (u.detach() - g).flatten(1).norm(dim=1).mean()
-        ),
-        "These are absolute differences; the equation has squares.": (
-            lambda g, u: 0.5 * (u.detach() - g).abs().flatten(1).sum(1).mean()
-        ),
-        "You rectify the hint: it is compared as it is. The ReLU belongs to the guess alone.": (
-            lambda g, u: fitnet(g, u.detach().relu())
-        ),
-        "The guess is detached: neither regressor nor student would learn. Detach the hint alone.": (
-            lambda g, u: fitnet(g.detach(), u.detach())
         ),
     },
     hints=[
@@ -142,12 +113,6 @@ SECOND = Exercise(
         "The labels' term was softened too: it wants the student's logits at T = 1.": (
             lambda s, t, y, lam, T: second_phase(s, t, y, lam, T) - F.cross_entropy(s, y) + F.cross_entropy(s / T, y)
         ),
-        "Only the student was softened: divide the teacher's logits by T as well.": (
-            lambda s, t, y, lam, T: F.cross_entropy(s, y) + lam * soft_cross_entropy(s / T, F.softmax(t.detach(), 1))
-        ),
-        "Only the teacher was softened: divide the student's logits by T as well.": (
-            lambda s, t, y, lam, T: F.cross_entropy(s, y) + lam * soft_cross_entropy(s, F.softmax(t.detach() / T, 1))
-        ),
         "Student and teacher have changed places: the logarithm belongs to the student.": (
             lambda s, t, y, lam, T: (
                 F.cross_entropy(s, y) + lam * soft_cross_entropy(t.detach() / T, F.softmax(s / T, 1))
@@ -175,18 +140,11 @@ FLOOR = Exercise(
     cases=lambda: [(noise(1, 4, 3, 5, 6),), (noise(2, 2, 6, 3, 4) - 0.5,), (noise(3, 1, 3, 2, 4),)],
     gradient=False,
     mistakes={
-        "A guess that ends in a ReLU reaches the positive entries; the negative ones are the problem.": (
-            lambda u: u.clamp(min=0).pow(2).mean()
-        ),
         "You average over the negative entries alone: the mean runs over all, the reached ones count as 0.": (
             lambda u: u[u < 0].pow(2).mean()
         ),
-        "This is the guess that is 0 everywhere; the best one copies the positive entries.": lambda u: u.pow(2).mean(),
         "Only a hint without negative entries can be reached exactly.": lambda u: torch.zeros(()),
         "The square is missing.": lambda u: u.clamp(max=0).abs().mean(),
-        "This is the paper's reduction, ½ of a sum per image; the exercise asks for the mean over all entries.": (
-            lambda u: 0.5 * u.clamp(max=0).pow(2).sum(dim=(1, 2, 3)).mean()
-        ),
     },
     hints=[
         "What is the best guess at a place where the hint is 2? And where it is -2, if guesses are never negative?",

@@ -1,6 +1,5 @@
 """Exercises of `11_fsp`."""
 
-import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
@@ -44,33 +43,14 @@ FLOW = Exercise(
         "The division by the number of places, h·w, is missing: a larger grid would give larger entries.": (
             lambda f1, f2: flow(f1, f2) * f1[0, 0].numel()
         ),
-        "You divide by one side of the grid only; there are h·w places.": lambda f1, f2: flow(f1, f2) * f1.shape[2],
         "You divide by m·n, the number of entries, instead of h·w, the number of places.": (
             lambda f1, f2: flow(f1, f2) * f1[0, 0].numel() / (f1.shape[1] * f2.shape[1])
-        ),
-        "This is the matrix transposed, as RepDistiller stores it: harmless inside the loss, but here the rows belong "
-        "to f1.": lambda f1, f2: flow(f2, f1),
-        "The images are added up: each image has a matrix of its own.": (
-            lambda f1, f2: torch.einsum("nihw,njhw->ij", f1, f2) / f1[0, 0].numel()
-        ),
-        "This multiplies the channels' means. Multiply place by place first, then take the mean: that tells whether "
-        "two channels fire at the same places.": (
-            lambda f1, f2: f1.mean(dim=(2, 3))[:, :, None] * f2.mean(dim=(2, 3))[:, None, :]
         ),
         "Places and channels of f2 were mixed up when it was flattened: moving the channels last and then reshaping to "
         "(N, n, h·w) does not put them back.": (
             lambda f1, f2: f1.flatten(2) @ f2.movedim(1, -1).reshape(f2.flatten(2).shape).mT / f1[0, 0].numel()
         ),
-        "One map was flattened by columns and the other by rows: the places no longer meet.": (
-            lambda f1, f2: flow(f1, f2.mT.reshape(f2.shape))
-        ),
         "The channels were scaled to length 1: FSP does not normalise, the size of the features counts.": cosine_flow,
-        "This is f1 with itself, a Gram matrix within one layer; the flow goes from f1 to f2.": (
-            lambda f1, f2: flow(f1, f1)
-        ),
-        "This is f2 with itself, a Gram matrix within one layer; the flow goes from f1 to f2.": (
-            lambda f1, f2: flow(f2, f2)
-        ),
     },
     hints=[
         "For one image and one pair of channels: multiply the two pictures place by place, take the mean.",
@@ -96,21 +76,11 @@ LOSS = Exercise(
     ],
     detached=("f1_t", "f2_t"),
     mistakes={
-        "You take the mean over the entries (so does RepDistiller): the equation sums the m·n squares of an image and "
-        "averages over the images only.": by_gap(lambda gap: gap.pow(2).mean()),
-        "The sum is not divided by the batch: the loss grows with N.": by_gap(lambda gap: gap.pow(2).sum()),
-        "This is the norm of the gap, not its square: the root is too many.": (
-            by_gap(lambda gap: gap.flatten(1).norm(dim=1).mean())
-        ),
         "These are norms of columns without the square, as in torchdistill; the equation has squares of all entries.": (
             by_gap(lambda gap: gap.norm(dim=1).sum(dim=1).mean())
         ),
-        "These are absolute values; the equation has squares.": by_gap(lambda gap: gap.abs().sum(dim=(1, 2)).mean()),
         "You average the matrices over the batch before you compare: gaps of single images then cancel. Compare image "
         "by image.": by_gap(lambda gap: gap.mean(dim=0).pow(2).sum()),
-        "Neither matrix is divided by its number of places.": (
-            by_gap(square_per_image, lambda f1, f2: f1.flatten(2) @ f2.flatten(2).mT)
-        ),
         "Both matrices are divided by the student's number of places; the teacher's grid may be another.": (
             lambda f1_s, f2_s, f1_t, f2_t: square_per_image(
                 flow(f1_s, f2_s) - (flow(f1_t, f2_t) * f1_t[0, 0].numel() / f1_s[0, 0].numel()).detach()
@@ -122,9 +92,6 @@ LOSS = Exercise(
         ),
         "These are Gram matrices of the first layer; the flow goes from the first to the second.": (
             by_gap(square_per_image, lambda f1, f2: flow(f1, f1))
-        ),
-        "This multiplies the channels' means: multiply place by place first, then take the mean.": (
-            by_gap(square_per_image, lambda f1, f2: flow(*(f.mean(dim=(2, 3), keepdim=True) for f in (f1, f2))))
         ),
     },
     hints=[
@@ -146,24 +113,8 @@ POOLED = Exercise(
         (maps(5, 1, 3, 8, 6).relu(), maps(6, 1, 5, 4, 2).relu()),
     ],
     mistakes={
-        "This pools by averages, as RepDistiller does (blowing up f2 comes to the same); here it is maxima.": (
-            lambda f1, f2: flow(F.adaptive_avg_pool2d(f1, f2.shape[2:]), f2)
-        ),
-        "The division by the number of places is missing.": lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel(),
-        "You divide by the places of the larger grid; after pooling there are only h·w of them.": (
-            lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel() / f1[0, 0].numel()
-        ),
-        "You keep one pixel of each cell and drop the others: pooling looks at all of them.": (
-            lambda f1, f2: flow(f1[:, :, :: f1.shape[2] // f2.shape[2], :: f1.shape[3] // f2.shape[3]], f2)
-        ),
         "You cut off a corner of f1: pooling shrinks the whole map.": (
             lambda f1, f2: flow(f1[:, :, : f2.shape[2], : f2.shape[3]], f2)
-        ),
-        "You pool by the largest absolute value: the maximum of negative values is the one nearest to zero.": (
-            lambda f1, f2: pooled_flow(f1.abs(), f2)
-        ),
-        "This is the matrix transposed, as RepDistiller stores it: here the rows belong to f1.": (
-            lambda f1, f2: pooled_flow(f1, f2).mT
         ),
     },
     hints=[

@@ -27,19 +27,6 @@ SOFTEN = Exercise(
     prompt="Class probabilities (N, K) of logits z (N, K) at temperature T.",
     reference=soften,
     cases=lambda: [(logits(1, 4), 3.0), (logits(2, 3, k=5), 0.5), (logits(3, 1, k=7), 6.0)],
-    mistakes={
-        "Divide the logits by T before the softmax, not the probabilities after it: they must sum to 1.": (
-            lambda z, T: F.softmax(z, dim=1) / T
-        ),
-        "The softmax runs over the batch (dim=0); each image's probabilities must sum to 1: run it over the classes.": (
-            lambda z, T: F.softmax(z / T, dim=0)
-        ),
-        "You multiply by T: that sharpens. A high temperature must flatten.": lambda z, T: F.softmax(z * T, dim=1),
-        "T plays no part in your result.": lambda z, T: F.softmax(z, dim=1),
-        "These are logarithms (log_softmax); the exercise asks for the probabilities.": (
-            lambda z, T: F.log_softmax(z / T, dim=1)
-        ),
-    },
     hints=[
         "At T = 1 this is the ordinary softmax over the classes.",
         "A large T must bring all probabilities near 1/K: what can T do to the logits so that they come closer?",
@@ -62,32 +49,8 @@ LOSS = Exercise(
     detached=("z_t",),
     mistakes={
         "T² is missing: without it the gradient fades as T grows.": lambda s, t, T: kd(s, t.detach(), T) / T**2,
-        'reduction="mean" divides by the number of classes too; the equation divides by N only: use "batchmean".': (
-            lambda s, t, T: kd(s, t.detach(), T) / s.shape[1]
-        ),
-        'Two at once: reduction="mean" divides by the number of classes too, and T² is missing.': (
-            lambda s, t, T: kd(s, t.detach(), T) / s.shape[1] / T**2
-        ),
-        'reduction="sum" does not divide by the batch: the loss grows with N. Use "batchmean".': (
-            lambda s, t, T: kd(s, t.detach(), T) * len(s)
-        ),
         "Student and teacher have changed places: kl_div(input, target) takes the student's log-probabilities first.": (
             lambda s, t, T: divergence(F.log_softmax(t.detach() / T, 1), F.softmax(s / T, 1), T)
-        ),
-        "kl_div got the student's probabilities; it wants their logarithms: log_softmax.": (
-            lambda s, t, T: divergence(F.softmax(s / T, 1), F.softmax(t.detach() / T, 1), T)
-        ),
-        "Only the student was softened: divide the teacher's logits by T as well.": (
-            lambda s, t, T: divergence(F.log_softmax(s / T, 1), F.softmax(t.detach(), 1), T)
-        ),
-        "Only the teacher was softened: divide the student's logits by T as well.": (
-            lambda s, t, T: divergence(F.log_softmax(s, 1), F.softmax(t.detach() / T, 1), T)
-        ),
-        "The softmax runs over the batch (dim=0): it must run over the classes (dim=1).": (
-            lambda s, t, T: divergence(F.log_softmax(s / T, 0), F.softmax(t.detach() / T, 0), T)
-        ),
-        "This multiplies by T once; the gradient of the softened softmax holds 1/T twice, so it takes T².": (
-            lambda s, t, T: kd(s, t.detach(), T) / T
         ),
         "This is the cross-entropy with soft targets: its gradient is right, its value too large by the teacher's "
         "entropy. Subtract that, or use kl_div.": (
@@ -114,17 +77,8 @@ TOTAL = Exercise(
     ],
     detached=("z_t",),
     mistakes={
-        "alpha and gamma have changed places: here alpha weighs the teacher. Programs differ in this: always look.": (
-            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, gamma, alpha)
-        ),
-        "gamma is not 1 - alpha: it is a weight of its own.": (
-            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha, 1 - alpha)
-        ),
         "The labels' term was softened too: it wants the student's logits at T = 1.": (
             lambda s, t, y, T, alpha, gamma: gamma * F.cross_entropy(s / T, y) + alpha * kd(s, t.detach(), T)
-        ),
-        "T² is missing: without it alpha would have to change with T.": (
-            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha / T**2, gamma)
         ),
     },
     hints=["F.cross_entropy(z_s, y) takes raw logits.", "Add your KD loss, each term times its own weight."],

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 
 from kd_teach.course.exercises.changes import changes, put
 from kd_teach.course.exercises.exercise import Case
+from kd_teach.course.exercises.observing import flat
 from kd_teach.course.exercises.speech import Speech
 
 Path = tuple[tuple[str, int], ...]  # from the root to a node: field, number in it
@@ -232,9 +233,10 @@ def around(reference: Callable, known: list[str], cases: Sequence[Case]) -> Iter
 def _after(reference: Callable, change: Callable) -> Callable:
     def mutant(*arguments):
         out = reference(*arguments)
-        if isinstance(out, list):
-            return [change(torch.as_tensor(x)).item() for x in out]
-        return change(torch.as_tensor(out))
+        if torch.is_tensor(out):
+            return change(out)
+        numbers = [change(torch.as_tensor(x)).item() for x in flat(out)]
+        return numbers if isinstance(out, list) else numbers[0]
 
     return mutant
 

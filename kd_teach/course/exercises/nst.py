@@ -62,16 +62,8 @@ def terms(f_s, f_t, combine):
     return combine(*discrepancies(f_s, f_t)).mean()
 
 
-def summed(kernel_values):
-    return kernel_values.sum(dim=(1, 2))
-
-
 def by_rows(kernel_values):
     return kernel_values.sum(dim=(1, 2)) / kernel_values.shape[1]
-
-
-def mean_patterns(f_s, f_t, normalise=unit):
-    return normalise(f_s).mean(dim=1), normalise(f_t.detach()).mean(dim=1)
 
 
 PATTERNS = Exercise(
@@ -82,29 +74,8 @@ PATTERNS = Exercise(
     uses=("_tensors.unit",),
     cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 5),), (loud_maps(3, 1, 3, 2, 4).abs(),)],
     mistakes={
-        "The channels are not normalised: divide each by its length, or a loud channel counts for more.": (
-            lambda f: f.flatten(2)
-        ),
-        "The length was taken over the channels (dim=1): that makes each place a unit vector. The places of one "
-        "channel form the pattern.": lambda f: F.normalize(f.flatten(2), dim=1),
-        "The length was taken over the batch (dim=0): no image may depend on another.": (
-            lambda f: F.normalize(f.flatten(2), dim=0)
-        ),
-        "One length for all channels of an image: a loud channel stays louder than the others. Each needs its own.": (
-            lambda f: F.normalize(f.flatten(1), dim=1).unflatten(1, (f.shape[1], -1))
-        ),
-        "One length for the whole batch: name the dimension of the places.": lambda f: f.flatten(2) / f.norm(),
-        "Each channel was divided by its sum of absolute values; Euclidean length 1 is asked for.": (
-            lambda f: F.normalize(f.flatten(2), p=1, dim=2)
-        ),
-        "Each channel was divided by its squared length: take the root.": (
-            lambda f: f.flatten(2) / f.flatten(2).pow(2).sum(dim=2, keepdim=True)
-        ),
         "The mean was taken away first (a correlation): the pattern keeps its level.": (
             lambda f: F.normalize(f.flatten(2) - f.flatten(2).mean(dim=2, keepdim=True), dim=2)
-        ),
-        "Each channel was divided by its largest value: length 1 is asked for, not height 1.": (
-            lambda f: f.flatten(2) / f.flatten(2).abs().amax(dim=2, keepdim=True)
         ),
     },
     hints=[
@@ -128,29 +99,12 @@ LOSS = Exercise(
         "The square is missing: this is the linear kernel x.y, which compares mean patterns only.": (
             lambda s, t: mmd(s, t, kernel=lambda cosine: cosine)
         ),
-        "The channels are not normalised: bring each to length 1 over its places first.": (
-            lambda s, t: mmd(s, t, normalise=lambda f: f.flatten(2))
-        ),
-        "The length was taken over the channels (dim=1); a pattern is one channel over its places (dim=2).": (
-            lambda s, t: mmd(s, t, normalise=lambda f: F.normalize(f.flatten(2), dim=1))
-        ),
-        "All channels of an image share one length; each channel needs its own.": (
-            lambda s, t: mmd(s, t, normalise=lambda f: f.flatten(2) / f.flatten(1).norm(dim=1)[:, None, None])
-        ),
         "The teacher's own term is missing: the loss goes below 0 and says nothing at 0. The gradient is right.": (
             lambda s, t: terms(s, t, lambda ss, tt, st: ss - 2 * st)
-        ),
-        "The student's own term is missing: it keeps the student's patterns from all becoming the same.": (
-            lambda s, t: terms(s, t, lambda ss, tt, st: tt - 2 * st)
         ),
         "Only the pairs of student and teacher are here; MMD² also needs each network's pairs with itself.": (
             lambda s, t: terms(s, t, lambda ss, tt, st: -2 * st)
         ),
-        "The pairs of student and teacher count twice: there is a (student, teacher) and a (teacher, student).": (
-            lambda s, t: terms(s, t, lambda ss, tt, st: ss + tt - st)
-        ),
-        "The pairs are added up: take the mean over C_s·C_s, C_t·C_t and C_s·C_t pairs, or unequal numbers of channels "
-        "cannot be compared.": lambda s, t: mmd(s, t, own=summed, cross=summed),
         "A mean over all pairs divides by both numbers of channels; yours divides by the first only.": (
             lambda s, t: mmd(s, t, own=by_rows, cross=by_rows)
         ),
@@ -160,11 +114,9 @@ LOSS = Exercise(
                 s, t, kernel=lambda k: k, own=lambda k: all_pairs(k) ** 2, cross=lambda k: all_pairs(k) ** 2
             )
         ),
-        "The images are added up: take their mean, or the loss grows with the batch.": lambda s, t: len(s) * mmd(s, t),
         "This is MMD, the root; the loss is MMD².": lambda s, t: terms(
             s, t, lambda ss, tt, st: (ss + tt - 2 * st).sqrt()
         ),
-        "A half too much: the paper's 1/2 belongs to the weight lambda / 2.": lambda s, t: mmd(s, t) / 2,
     },
     hints=[
         "Unit patterns x (N, C_s, HW) and y (N, C_t, HW); then three means of squared products.",
@@ -182,23 +134,15 @@ LINEAR = Exercise(
     cases=pairs,
     detached=("f_t",),
     mistakes={
-        "The channels are not normalised before their mean is taken.": lambda s, t: (
-            (s.flatten(2).mean(dim=1) - t.detach().flatten(2).mean(dim=1)).pow(2).sum(dim=1).mean()
-        ),
         "You normalised the mean pattern; the channels are normalised, one by one, before the mean.": lambda s, t: (
             (F.normalize(s.flatten(2).mean(dim=1), dim=1) - F.normalize(t.detach().flatten(2).mean(dim=1), dim=1))
             .pow(2)
             .sum(dim=1)
             .mean()
         ),
-        "This is the distance, not its square.": lambda s, t: torch.sub(*mean_patterns(s, t)).norm(dim=1).mean(),
-        "The mean of squares also divides by H·W: add up the places, average the images.": lambda s, t: F.mse_loss(
-            *mean_patterns(s, t)
-        ),
         "The patterns are added up: take their mean, since C_s and C_t may differ.": lambda s, t: (
             (unit(s).sum(dim=1) - unit(t.detach()).sum(dim=1)).pow(2).sum(dim=1).mean()
         ),
-        "The images are added up: take their mean.": lambda s, t: len(s) * mmd(s, t, kernel=lambda cosine: cosine),
         "This is the polynomial kernel (x.y)²: the linear one needs no square of the products.": mmd,
     },
     hints=[
@@ -215,31 +159,6 @@ GRAM = Exercise(
     "(N, C, H, W), where X (C, HW) holds the unit patterns of one image.",
     reference=place_gram,
     cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 4),), (loud_maps(3, 1, 3, 2, 4).abs(),)],
-    mistakes={
-        "Channels by channels: this is X X', (C, C), which depends on the order of the channels and cannot be compared "
-        "where C differs. Transpose the first factor.": lambda f: unit(f) @ unit(f).mT / f.shape[1],
-        "Channels by channels, and not divided by C: places by places needs X' first.": (
-            lambda f: unit(f) @ unit(f).mT
-        ),
-        "The division by C is missing: a network of twice as many channels would have twice the matrix.": (
-            lambda f: unit(f).mT @ unit(f)
-        ),
-        "You divided by the number of places; the sum runs over the channels.": (
-            lambda f: unit(f).mT @ unit(f) / f[0, 0].numel()
-        ),
-        "The channels are not normalised: bring each to length 1 over its places first.": (
-            lambda f: f.flatten(2).mT @ f.flatten(2) / f.shape[1]
-        ),
-        "These are cosines between places: the length was taken over the channels (dim=1), not over the places.": (
-            lambda f: F.normalize(f.flatten(2), dim=1).mT @ F.normalize(f.flatten(2), dim=1)
-        ),
-        "The length was taken over the channels (dim=1), not over the places (dim=2).": (
-            lambda f: F.normalize(f.flatten(2), dim=1).mT @ F.normalize(f.flatten(2), dim=1) / f.shape[1]
-        ),
-        "The entries are squared: the square comes when two such matrices are compared.": (
-            lambda f: place_gram(f).pow(2)
-        ),
-    },
     hints=[
         "Entry (a, b) of one image: the mean over its channels of x[a] times x[b].",
         "With x (N, C, HW), x.mT is (N, HW, C): in which order gives the product (N, HW, HW)?",

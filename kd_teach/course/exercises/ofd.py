@@ -62,25 +62,10 @@ DISTANCE = Exercise(
         "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
             lambda s, t: (s - t.detach()) ** 2
         ),
-        "The mask is reversed: a student ABOVE a negative target is left in peace, and one below it is charged.": (
-            lambda s, t: charged(s, t.detach(), (s >= t) & (t <= 0))
-        ),
-        "Every neuron with a target of at most 0 is free here: one that lies above its target must still come down.": (
-            lambda s, t: charged(s, t.detach(), t <= 0)
-        ),
-        "Everything below the target is free here: where the target is positive, a student below it must rise.": (
-            lambda s, t: charged(s, t.detach(), s <= t)
-        ),
         "Both at most 0 is not enough: between a negative target and 0 the student is charged.": (
             lambda s, t: charged(s, t.detach(), (s <= 0) & (t <= 0))
         ),
-        "A target of exactly 0 is treated as a positive one: the case in the equation is target <= 0.": (
-            lambda s, t: charged(s, t.detach(), (s <= t) & (t < 0))
-        ),
         "The square is missing.": lambda s, t: torch.where((s <= t) & (t <= 0), 0.0, s - t.detach()).abs(),
-        "Both were rectified: a positive student is then charged up to 0 only, not down to its negative target.": (
-            lambda s, t: (s.relu() - t.detach().relu()) ** 2
-        ),
         "These are the free neurons; the others are to be charged.": (
             lambda s, t: (s - t.detach()) ** 2 * ((s <= t) & (t <= 0))
         ),
@@ -110,19 +95,9 @@ MARGIN = Exercise(
         "You divide by the share above 0; divide by the share below.": (
             lambda w, b: b - w.abs() * density(b / w.abs()) / below(b / w.abs())
         ),
-        "A negative weight mirrors the Gaussian, it does not make its spread negative: take its absolute value.": (
-            lambda w, b: b - w * density(b / w) / below(-b / w)
-        ),
         "weight is the standard deviation, not the variance: no root.": lambda w, b: margin(w.abs().sqrt(), b),
-        "weight is the standard deviation; you used its square as one.": lambda w, b: margin(w**2, b),
         "The density was taken at bias, not at bias / |weight|.": (
             lambda w, b: b - w.abs() * density(b) / below(-b / w.abs())
-        ),
-        "A |weight| is missing before the ratio of density and share.": (
-            lambda w, b: b - density(b / w.abs()) / below(-b / w.abs())
-        ),
-        "The bias plays no part in your result: that holds for bias 0 only.": (
-            lambda w, b: -w.abs() * math.sqrt(2 / math.pi)
         ),
         "This jumps to -3 |weight| where few values are negative, as the authors' code does; follow the equation.": (
             of_authors
@@ -151,38 +126,17 @@ LOSS = Exercise(
     ],
     detached=("t", "m"),
     mistakes={
-        "The margin is missing: the teacher's lower values must be lifted to it.": (
-            lambda s, t, m: partial_distance(s, t).sum() / len(s)
-        ),
         "The margin runs along the last axis, the width: it belongs to the channels. Give it two more axes.": (
             lambda s, t, m: partial_distance(s, torch.maximum(t, m)).sum() / len(s)
         ),
-        "Smaller and larger have changed places: the margin is a floor under the teacher.": (
-            lambda s, t, m: partial_distance(s, torch.minimum(t, m[:, None, None])).sum() / len(s)
-        ),
         "The student was lifted to the margin too: then it never gets far enough below to be free.": (
             lambda s, t, m: partial_distance(lifted(s, m), lifted(t, m)).sum() / len(s)
-        ),
-        "The teacher was rectified: no target is negative, and every student above 0 is drawn to 0 at most.": (
-            lambda s, t, m: partial_distance(s, t.relu()).sum() / len(s)
-        ),
-        "These are margins of the batch: they jump from step to step. Use the m that is given.": (
-            lambda s, t, m: partial_distance(s, lifted(t, batch_margin(t))).sum() / len(s)
         ),
         "The mask looks at the teacher's raw value; it must look at the lifted one.": (
             lambda s, t, m: charged(s, lifted(t, m).detach(), (s <= t) & (t <= 0)).sum() / len(s)
         ),
         "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
             lambda s, t, m: (s - lifted(t, m).detach()).pow(2).sum() / len(s)
-        ),
-        "The mask is reversed: a student ABOVE a negative target is left in peace, and one below it is charged.": (
-            lambda s, t, m: charged(s, lifted(t, m).detach(), (s >= lifted(t, m)) & (lifted(t, m) <= 0)).sum() / len(s)
-        ),
-        "This is a mean over neurons too; the paper sums them. It would need a weight C·H·W times as large.": (
-            lambda s, t, m: partial_distance(s, lifted(t, m)).mean()
-        ),
-        "The sum runs over the batch as well: divide by its size, or the loss grows with N.": (
-            lambda s, t, m: partial_distance(s, lifted(t, m)).sum()
         ),
         "The square is missing.": lambda s, t, m: (
             torch.where((s <= lifted(t, m)) & (lifted(t, m) <= 0), 0.0, s - lifted(t, m).detach()).abs().sum() / len(s)

@@ -14,10 +14,6 @@ def logits(seed, n, k):
     return 3 * noise(seed, n, k) + 1
 
 
-def centre(z, dim):
-    return z - z.mean(dim=dim, keepdim=True)
-
-
 CENTRED = Exercise(
     name="own.centred",
     prompt="Mean over samples and classes of the squared difference of logits, each sample's logits centred first.\n"
@@ -29,22 +25,6 @@ CENTRED = Exercise(
         (logits(5, 1, 7), logits(6, 1, 7)),
     ],
     detached=("z_t",),
-    mistakes={
-        "The logits are not centred: subtract each sample's mean, for a softmax does not see it.": (
-            lambda s, t: (s - t.detach()).pow(2).mean()
-        ),
-        "The mean runs over the batch (dim=0); each sample is centred over its classes.": (
-            lambda s, t: (centre(s, 0) - centre(t.detach(), 0)).pow(2).mean()
-        ),
-        "Only the student is centred.": lambda s, t: (centre(s, 1) - t.detach()).pow(2).mean(),
-        "Only the teacher is centred.": lambda s, t: (s - centre(t.detach(), 1)).pow(2).mean(),
-        "The square is missing: this is the mean of absolute differences.": (
-            lambda s, t: (centre(s, 1) - centre(t.detach(), 1)).abs().mean()
-        ),
-        "Summed over the classes; the exercise asks for the mean over samples and classes.": (
-            lambda s, t: (centre(s, 1) - centre(t.detach(), 1)).pow(2).sum(dim=1).mean()
-        ),
-    },
     hints=[
         "z.mean(dim=1, keepdim=True) is (N, 1): subtract it from z.",
         "Centre both, subtract, square, average over everything. Detach the teacher's logits first.",

@@ -51,10 +51,6 @@ def with_picks(pick, s, t):
     return divergence(off_diagonal(pick(s)), off_diagonal(pick(t.detach())))
 
 
-def self_pairs_too(s, t):
-    return divergence(picks(s, self_pairs=True), picks(t.detach(), self_pairs=True))
-
-
 PROBABILITIES = Exercise(
     name="pkt.probabilities",
     prompt="How likely each row of e (N, D) picks each other row as its neighbour: (N, N), zero on the diagonal. "
@@ -63,9 +59,6 @@ PROBABILITIES = Exercise(
     uses=("_tensors.unit", "pkt.LEAST", "pkt.neighbour_probabilities"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
-        "Samples pick themselves: set the diagonal to zero before you divide by the sum.": (
-            lambda e: picks(e, self_pairs=True)
-        ),
         "The diagonal was removed after the division, so the rows no longer sum to one.": late_diagonal,
         "This is a softmax of the cosines over the others. PKT divides the kernel by its sum; no exponential.": (
             softmax_of_others
@@ -76,20 +69,6 @@ PROBABILITIES = Exercise(
         "The cosines were not moved from -1..1 to 0..1: some of your probabilities are negative.": (
             lambda e: picks(e, kernel=cosines)
         ),
-        "Your kernel uses inner products: long embeddings seem near to all. Set the rows of e to length 1 first.": (
-            lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)
-        ),
-        "The columns of e were set to length 1 (dim=0); a cosine compares rows, one per sample.": (
-            lambda e: picks(e, kernel=lambda e: (F.normalize(e, dim=0) @ F.normalize(e, dim=0).T + 1) / 2)
-        ),
-        "normalize(e, 1) sets p = 1, the sum of absolute values, not dim = 1. Name the argument.": (
-            lambda e: picks(e, kernel=lambda e: (F.normalize(e, p=1, dim=1) @ F.normalize(e, p=1, dim=1).T + 1) / 2)
-        ),
-        "This is the kernel. Divide each row by its sum.": lambda e: (cosines(e) + 1) / 2 * (1 - torch.eye(len(e))),
-        "You divided by the sum of the whole matrix: a distribution over pairs. Here each row is one of its own.": (
-            lambda e: picks(e) * (k := (cosines(e) + 1) / 2 * (1 - torch.eye(len(e)))).sum(1, keepdim=True) / k.sum()
-        ),
-        "Your columns sum to one, your rows do not: sum the kernel over the other dim.": lambda e: picks(e).T,
         "Far samples get the most here: a minus sign in front of the cosine.": (
             lambda e: picks(e, kernel=lambda e: (1 - cosines(e)) / 2)
         ),
@@ -111,20 +90,8 @@ LOSS = Exercise(
     cases=lambda: [(cloud(1, 5, 3), cloud(2, 5, 4)), (cloud(3, 4, 6), cloud(4, 4, 8))],
     detached=("e_t",),
     mistakes={
-        "You take the mean over all entries: that divides by N twice. Sum over each row, take the mean of the rows.": (
-            lambda s, t: pkt(s, t) / len(s)
-        ),
-        "You take the mean over the N (N-1) pairs. Sum over each row, and take the mean of the rows only.": (
-            lambda s, t: pkt(s, t) / (len(s) - 1)
-        ),
         "This is the sum over the rows, as the paper writes it: it grows with the batch. Divide by N.": (
             lambda s, t: pkt(s, t) * len(s)
-        ),
-        "The samples pick themselves: leave the diagonal out before you divide the rows by their sums.": self_pairs_too,
-        "This is RepDistiller's form: self-pairs, and the mean over all N² entries. Leave the diagonal out, and sum "
-        "over each row.": lambda s, t: self_pairs_too(s, t) / len(s),
-        "Student and teacher have changed places in the divergence: the teacher's probabilities stand in front.": (
-            lambda s, t: divergence(off_diagonal(picks(t.detach())), off_diagonal(picks(s)))
         ),
         "kl_div got the student's probabilities; it wants their logarithms.": lambda s, t: F.kl_div(
             off_diagonal(picks(s)), off_diagonal(picks(t.detach())), reduction="batchmean"

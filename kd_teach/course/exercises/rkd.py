@@ -64,26 +64,14 @@ DISTANCES = Exercise(
     uses=("_tensors.DEAD", "_tensors.in_float32", "rkd.NOISE", "rkd.edges"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
-        "These are squared distances: the root is missing, and large distances count too much.": (
-            lambda e: over_mean(squares(e))
-        ),
         "The division by the mean distance is missing: a student with twice the scale would be punished for it.": (
             lambda e: torch.cdist(e, e)
         ),
         "Your mean runs over all N² entries. The N zeros of the diagonal make it too small: leave them out.": (
             lambda e: torch.cdist(e, e) / torch.cdist(e, e).mean()
         ),
-        "Your mean counts every pair twice but divides by the number of unordered pairs: it is twice too large.": (
-            lambda e: distance_ratios(e) / 2
-        ),
-        "You divide by the largest distance: one outlier would shrink all the others. Divide by the mean.": (
-            lambda e: torch.cdist(e, e) / torch.cdist(e, e).max()
-        ),
         "Every row has a mean of its own here. One number, the mean of all pairs, belongs to the whole batch.": (
             lambda e: torch.cdist(e, e) / (torch.cdist(e, e).sum(1, keepdim=True) / (len(e) - 1))
-        ),
-        "These are sums of absolute differences (p = 1); the distance is Euclidean.": (
-            lambda e: over_mean(torch.cdist(e, e, p=1))
         ),
         "The value is right, but the mean is detached. It depends on the student, so gradient must pass through it.": (
             fixed_mu
@@ -109,25 +97,10 @@ ANGLES = Exercise(
     cases=lambda: [(cloud(1, 4, 3),), (cloud(5, 7, 2),), (cloud(3, 3, 6),)],
     gradient=False,  # at a zero difference torch's normalize has a slope of 1e12; in the loss it meets a zero
     mistakes={
-        "Values beyond 1: the differences must have length 1 before they are multiplied.": raw_angles,
-        "Normalised along dim=1, the default, which counts samples here. Name the dim that holds the coordinates.": (
-            lambda e: cosines(e, unit=lambda edges: F.normalize(edges, dim=1))
-        ),
-        "The differences have a sum of absolute values of 1 (p = 1). Their Euclidean length must be 1.": (
-            lambda e: cosines(e, unit=lambda edges: F.normalize(edges, p=1, dim=2))
-        ),
         "You normalised the samples. It is their differences that must have length 1.": (
             lambda e: cosines(F.normalize(e, dim=1), unit=lambda edges: edges)
         ),
-        "All signs are turned: one of the two differences points away from the vertex, the other one to it.": (
-            lambda e: -angles(e)
-        ),
-        "The vertex is your first index. RKD would not mind, it sums over all triples; the prompt has it in the "
-        "middle.": lambda e: cosines(e, contract="ijd,ikd->ijk"),
         "These are angles in radians; the exercise asks for their cosines.": lambda e: angles(e).clamp(-1, 1).acos(),
-        "These are cosines between samples, seen from the origin. An angle has a vertex, sample j: take differences.": (
-            lambda e: (F.normalize(e, dim=1) @ F.normalize(e, dim=1).T)[:, None].expand(-1, len(e), -1)
-        ),
     },
     hints=[
         "Three steps: all differences, (N, N, D); their lengths set to 1; products of two differences that share j.",
@@ -171,19 +144,9 @@ LOSS = Exercise(
         "triples.": lambda s, t, w_d, w_a: parts(
             s, t, w_d * len(s) * (len(s) - 1), w_a * len(s) * (len(s) - 1) * (len(s) - 2)
         ),
-        "Both terms are divided by the number of pairs; the angles belong to triples.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a * (len(s) - 2))
-        ),
-        "These are squares, twice Huber's value even where the gap is small.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, gap=F.mse_loss)
-        ),
         "Half squares everywhere: Huber's function goes on as a straight line where the gap is more than 1.": (
             lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, gap=half_square)
         ),
-        "These are absolute gaps; Huber's function is a half square where the gap is less than 1.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, gap=F.l1_loss)
-        ),
-        "The weights have changed places.": lambda s, t, w_d, w_a: parts(s, t, w_a, w_d),
         "The angles are missing.": lambda s, t, w_d, w_a: parts(s, t, w_d, 0.0),
         "The distances are missing.": lambda s, t, w_d, w_a: parts(s, t, 0.0, w_a),
         "No division by the mean distance: the loss would teach the teacher's scale too.": (
@@ -198,12 +161,6 @@ LOSS = Exercise(
                 ratios=lambda e: torch.cdist(e, e) / over_mean_of(t.detach()),
                 teacher_ratios=distance_ratios,
             )
-        ),
-        "The mean distances include the zero diagonal, N entries too many.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e) / torch.cdist(e, e).mean())
-        ),
-        "The distances are squared: the root is missing.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: over_mean(squares(e)))
         ),
         "The differences behind the angles were not set to length 1: these are no cosines.": (
             lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, angle=raw_angles)

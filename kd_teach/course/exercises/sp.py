@@ -40,18 +40,11 @@ def others(x):
     return x[~torch.eye(len(x), dtype=torch.bool)]
 
 
-NO_NORM = "No normalisation: features twice as large give numbers four times as large. Make every row's length 1."
-FROBENIUS = (
-    "You divide by the length of the whole matrix, which surveys print under the name of CC. "
-    "SP gives each row a length of 1 by itself."
-)
 COSINES = (
     "You normalised the samples before multiplying: these are cosines, the matrix of CC. "
     "SP multiplies them as they are and then normalises the rows."
 )
 L1 = "The rows sum to 1 instead of having length 1: normalize(x, 1) sets p=1, not dim=1. Name the argument."
-POOLED = "You averaged over the pixels first. SP compares whole maps: flatten all but the batch."
-SQUARED = "Each row is divided by its squared length; divide by the length."
 
 SIMILARITY = Exercise(
     name="sp.similarity",
@@ -61,15 +54,8 @@ SIMILARITY = Exercise(
     uses=("_tensors.unit",),
     cases=lambda: [(maps(1, 5, 3, 2, 4),), (maps(2, 4, 6, 3, 2) - 0.4,), (maps(3, 1, 3, 2, 4),)],
     mistakes={
-        NO_NORM: gram,
-        FROBENIUS: lambda f: gram(f) / gram(f).norm(),
         COSINES: cosines,
         L1: lambda f: F.normalize(gram(f), p=1, dim=1),
-        POOLED: lambda f: similarity(f.mean(dim=(2, 3))),
-        SQUARED: lambda f: gram(f) / gram(f).square().sum(dim=1, keepdim=True),
-        "The columns have length 1: this is G transposed. The loss would not notice, but the exercise asks for rows.": (
-            lambda f: F.normalize(gram(f), dim=0)
-        ),
         "You compare numbers with each other, over the batch: swap the factors, to get one row per sample.": (
             lambda f: F.normalize(f.flatten(1).T @ f.flatten(1), dim=1)
         ),
@@ -96,29 +82,14 @@ LOSS = Exercise(
     ],
     detached=("f_t",),
     mistakes={
-        "1/N² is missing: a larger batch would weigh more.": lambda s, t: gap(s, t).pow(2).sum(),
-        "You divide by N once; the sum has N² terms, and the paper divides by all of them.": (
-            lambda s, t: gap(s, t).pow(2).sum(dim=1).mean()
-        ),
-        "The square is missing: this is the norm of the difference over N².": lambda s, t: (
-            gap(s, t).norm() / len(s) ** 2
-        ),
         "This is the square root of the right value: the equation squares the norm.": (
             lambda s, t: gap(s, t).norm() / len(s)
         ),
-        "These are absolute differences; the equation squares them.": lambda s, t: gap(s, t).abs().mean(),
         "You left out the pairs of a sample with itself; the equation counts all N² of them.": (
             lambda s, t: others(gap(s, t)).pow(2).mean()
         ),
-        NO_NORM: mean_square(gram),
-        FROBENIUS: mean_square(lambda f: gram(f) / gram(f).norm()),
         COSINES: mean_square(cosines),
         L1: mean_square(lambda f: F.normalize(gram(f), p=1, dim=1)),
-        POOLED: mean_square(lambda f: similarity(f.mean(dim=(2, 3)))),
-        SQUARED: mean_square(lambda f: gram(f) / gram(f).square().sum(dim=1, keepdim=True)),
-        "Only the student's rows are normalised: do the same to the teacher's.": (
-            lambda s, t: (similarity(s) - gram(t.detach())).pow(2).mean()
-        ),
     },
     hints=[
         "Your similarity matrix, once for each network; the teacher's maps are detached.",
@@ -137,18 +108,11 @@ CONTRAST = Exercise(
         (similarity(maps(10, 5, 3, 2, 4)), torch.tensor([3, 3, 1, 1, 1])),
     ],
     mistakes={
-        "Pairs of a sample with itself are among those of one class: mask the diagonal.": (
-            lambda g, y: g[y[:, None] == y].mean() - g[y[:, None] != y].mean()
-        ),
         "The entries that do not count are averaged in as zeros: divide by the number of those that do.": (
             lambda g, y: (g * (y[:, None] == y).fill_diagonal_(False)).mean() - (g * (y[:, None] != y)).mean()
         ),
-        "The sign is turned: blocks that stand out must give a positive number.": lambda g, y: -contrast(g, y),
         "This is the ratio of the two means; the exercise asks for their difference.": (
             lambda g, y: others_of_class(g, y).mean() / g[y[:, None] != y].mean()
-        ),
-        "This is the mean of one class alone: subtract the mean of different classes.": (
-            lambda g, y: others_of_class(g, y).mean()
         ),
     },
     hints=[

@@ -42,23 +42,14 @@ VARIANCE = Exercise(
         "exp(alpha) overflows from alpha = 89 on, and log(inf) is inf. F.softplus is the safe form.": (
             lambda a, floor: torch.log(1 + torch.exp(a)) + floor
         ),
-        "The floor is missing: a channel that never changes would drive sigma² to 0 and the loss to minus infinity.": (
-            lambda a, floor: F.softplus(a)
-        ),
         "You read alpha as a log-variance: exp(alpha). Here sigma² is its softplus; the start alpha = 4.99 means "
         "sigma² = 5, not 147.": lambda a, floor: torch.exp(a) + floor,
         "Two at once: alpha is no log-variance (take its softplus, not exp), and the floor is missing.": (
             lambda a, floor: torch.exp(a)
         ),
-        "This is sigma: the softplus gives the variance itself. Leave out the root.": (
-            lambda a, floor: torch.sqrt(F.softplus(a) + floor)
-        ),
         "You square: the softplus gives the variance itself, not sigma.": lambda a, floor: F.softplus(a) ** 2 + floor,
         "The floor is added, not a limit to cut at: below a cut alpha would get no gradient.": (
             lambda a, floor: F.softplus(a).clamp(min=floor)
-        ),
-        "A ReLU gives no gradient for negative alpha: a variance once small could never grow again.": (
-            lambda a, floor: F.relu(a) + floor
         ),
     },
     hints=[
@@ -84,29 +75,11 @@ LOSS = Exercise(
         "The log term is missing: without it a large variance costs nothing, and sigma² grows without limit.": (
             lambda mu, t, v: 0.5 * ((t.detach() - mu) ** 2 / channelwise(v)).mean()
         ),
-        "The residual is missing: nothing would hold sigma² above its floor.": lambda mu, t, v: 0.5 * v.log().mean(),
         "The residual is not squared.": (
             lambda mu, t, v: 0.5 * (channelwise(v).log() + (t.detach() - mu) / channelwise(v)).mean()
         ),
-        "You divide by sigma; the squared residual is divided by sigma². `variance` is the square already.": (
-            lambda mu, t, v: 0.5 * (channelwise(v).log() + (t.detach() - mu) ** 2 / channelwise(v).sqrt()).mean()
-        ),
-        "You square `variance` again; it is sigma² already.": lambda mu, t, v: cost(mu, t, channelwise(v) ** 2).mean(),
-        "You multiply by the variance: an uncertain channel must count less, so divide.": (
-            lambda mu, t, v: 0.5 * (channelwise(v).log() + (t.detach() - mu) ** 2 * channelwise(v)).mean()
-        ),
-        "The ½ stands before the log only: it belongs to both terms.": (
-            lambda mu, t, v: (0.5 * channelwise(v).log() + (t.detach() - mu) ** 2 / channelwise(v)).mean()
-        ),
         "The ½ stands before the residual only. log sigma is half of log sigma²: halve both terms.": (
             lambda mu, t, v: (channelwise(v).log() + 0.5 * (t.detach() - mu) ** 2 / channelwise(v)).mean()
-        ),
-        "The ½ is missing.": lambda mu, t, v: 2 * cost(mu, t, channelwise(v)).mean(),
-        "You sum over everything; the exercise asks for the mean over all entries.": (
-            lambda mu, t, v: cost(mu, t, channelwise(v)).sum()
-        ),
-        "This is the paper's sum over an image's entries; the exercise asks for the mean over all entries.": (
-            lambda mu, t, v: cost(mu, t, channelwise(v)).sum(dim=(1, 2, 3)).mean()
         ),
         "The variances run along the columns of the map: they belong to the channels; add two trailing dimensions.": (
             lambda mu, t, v: cost(mu, t, v).mean()
@@ -116,9 +89,6 @@ LOSS = Exercise(
         ),
         "You use one variance for all channels: then the easy ones pay for the hard ones. Each has its own.": (
             lambda mu, t, v: cost(mu, t, v.mean()).mean()
-        ),
-        "The sign is wrong: this is the log-likelihood, and a loss is minimised.": (
-            lambda mu, t, v: -cost(mu, t, channelwise(v)).mean()
         ),
         "The constant ½ log 2π is in: right, but it teaches nothing, and the exercise leaves it out.": (
             lambda mu, t, v: cost(mu, t, channelwise(v)).mean() + 0.5 * math.log(2 * math.pi)
@@ -144,20 +114,6 @@ BEST = Exercise(
         ),
         "You subtract the residuals' own mean: a guess that is off by a constant must pay for it.": (
             lambda mu, t: (t - mu).var(dim=(0, 2, 3), correction=0)
-        ),
-        "This is sigma; the exercise asks for its square.": lambda mu, t: best_variance(mu, t).sqrt(),
-        "This is the channel's own variance: the guess plays no part in it.": (
-            lambda mu, t: t.var(dim=(0, 2, 3), correction=0)
-        ),
-        "These are absolute residuals; a Gaussian's variance is the mean of squares.": (
-            lambda mu, t: (t - mu).abs().mean(dim=(0, 2, 3))
-        ),
-        "You sum over images and places; the mean is asked for.": lambda mu, t: (t - mu).pow(2).sum(dim=(0, 2, 3)),
-        "This is one number per image (you averaged over dim 1, 2, 3); one per channel is asked for.": (
-            lambda mu, t: (t - mu).pow(2).mean(dim=(1, 2, 3))
-        ),
-        "This is one number per column (you averaged over dim 0, 1, 2); one per channel is asked for.": (
-            lambda mu, t: (t - mu).pow(2).mean(dim=(0, 1, 2))
         ),
     },
     hints=[

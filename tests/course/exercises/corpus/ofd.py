@@ -5,8 +5,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.ofd import below, density, lifted
-from kd_teach.methods.ofd import partial_distance
+from kd_teach.course.exercises.ofd import below, charged, density, lifted, margin
+from kd_teach.methods.ofd import batch_margin, partial_distance
 
 RIGHT = {
     "ofd.partial_distance": {
@@ -56,4 +56,54 @@ RIGHT = {
             lambda t: t.clamp(max=0).sum((0, 2, 3)) / ((t < 0).sum((0, 2, 3)) + 1e-6)
         ),
     },
+}
+
+
+WRONG = {
+    "ofd.partial_distance": [
+        ("s is compared with target by <, not by >", lambda s, t: charged(s, t.detach(), (s >= t) & (t <= 0))),
+        (
+            "the part with s and target, a condition beside the part with target, is missing",
+            lambda s, t: charged(s, t.detach(), t <= 0),
+        ),
+        ("the ReLU is taken of what goes into the square", lambda s, t: charged(s, t.detach(), s <= t)),
+        (
+            "target is compared with the number 0 by >=, not by >",
+            lambda s, t: charged(s, t.detach(), (s <= t) & (t < 0)),
+        ),
+        ("a ReLU is applied to s and target first", lambda s, t: (s.relu() - t.detach().relu()) ** 2),
+    ],
+    "ofd.margin": [
+        ("the absolute value of weight is missing", lambda w, b: b - w * density(b / w) / below(-b / w)),
+        ("the square stands where the absolute value belongs", lambda w, b: margin(w**2, b)),
+        (
+            "the absolute value of weight, a factor of the part with bias and weight, is missing",
+            lambda w, b: b - density(b / w.abs()) / below(-b / w.abs()),
+        ),
+        ("bias plays no part in your result", lambda w, b: -w.abs() * math.sqrt(2 / math.pi)),
+    ],
+    "ofd.loss": [
+        ("the larger of the two (maximum) is missing", lambda s, t, m: partial_distance(s, t).sum() / len(s)),
+        (
+            "the smaller of the two (minimum) stands where the larger of the two (maximum) belongs",
+            lambda s, t, m: partial_distance(s, torch.minimum(t, m[:, None, None])).sum() / len(s),
+        ),
+        ("a ReLU is applied to t first", lambda s, t, m: partial_distance(s, t.relu()).sum() / len(s)),
+        (
+            "m plays no part in your result",
+            lambda s, t, m: partial_distance(s, lifted(t, batch_margin(t))).sum() / len(s),
+        ),
+        (
+            "s is compared with the part with t and m by <, not by >",
+            lambda s, t, m: charged(s, lifted(t, m).detach(), (s >= lifted(t, m)) & (lifted(t, m) <= 0)).sum() / len(s),
+        ),
+        (
+            "the number of all entries stands where the number of samples N belongs",
+            lambda s, t, m: partial_distance(s, lifted(t, m)).mean(),
+        ),
+        (
+            "the number of samples N, the divisor of the sum of the part with s and t and m, is missing",
+            lambda s, t, m: partial_distance(s, lifted(t, m)).sum(),
+        ),
+    ],
 }

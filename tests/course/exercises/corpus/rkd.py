@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.rkd import cosines, over_mean, parts, squares
+from kd_teach.course.exercises.rkd import cosines, over_mean, parts, raw_angles, squares
 from kd_teach.methods.rkd import RKDLoss, angles, distance_ratios
 
 
@@ -60,4 +60,63 @@ RIGHT = {
         "huber_loss": (lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, gap=F.huber_loss)),
         "the library": (lambda s, t, w_d, w_a: RKDLoss(distance=w_d, angle=w_a)(s, t)),
     },
+}
+
+
+WRONG = {
+    "rkd.distances": [
+        ("the length is squared: a root is missing", lambda e: over_mean(squares(e))),
+        (
+            "a factor 2 is too many or a ½ is missing, at the sum of the differences and the part with e",
+            lambda e: distance_ratios(e) / 2,
+        ),
+        (
+            "the maximum stands where the sum belongs; and the result is then too small by the factor N (N",
+            lambda e: torch.cdist(e, e) / torch.cdist(e, e).max(),
+        ),
+        (
+            "absolute values are added up where a Euclidean length is asked for",
+            lambda e: over_mean(torch.cdist(e, e, p=1)),
+        ),
+    ],
+    "rkd.angles": [
+        ("the scaling to length 1 of the part with e is missing", raw_angles),
+        (
+            "the scaling to length 1 runs over dim=1, not over dim=2",
+            lambda e: cosines(e, unit=lambda edges: F.normalize(edges, dim=1)),
+        ),
+        (
+            "scaled by the sum of absolute values, not to Euclidean length 1",
+            lambda e: cosines(e, unit=lambda edges: F.normalize(edges, p=1, dim=2)),
+        ),
+        ("the indices of one factor are exchanged: direction or vertex of an edge is another", lambda e: -angles(e)),
+        (
+            "the indices of the result are in another order (two axes exchanged, transposed)",
+            lambda e: cosines(e, contract="ijd,ikd->ijk"),
+        ),
+        (
+            "e, what is subtracted from the part with e, is missing",
+            lambda e: (F.normalize(e, dim=1) @ F.normalize(e, dim=1).T)[:, None].expand(-1, len(e), -1),
+        ),
+    ],
+    "rkd.loss": [
+        ("(N - 2), a factor of N · (N - 1), is missing", lambda s, t, w_d, w_a: parts(s, t, w_d, w_a * (len(s) - 2))),
+        (
+            "the squared difference (mse) stands where Huber's function belongs",
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, gap=F.mse_loss),
+        ),
+        (
+            "the absolute difference (l1) stands where Huber's function belongs",
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, gap=F.l1_loss),
+        ),
+        ("w_d and w_a have changed places", lambda s, t, w_d, w_a: parts(s, t, w_a, w_d)),
+        (
+            "the number 1, what is subtracted from N, is missing",
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e) / torch.cdist(e, e).mean()),
+        ),
+        (
+            "the length is squared: a root is missing",
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: over_mean(squares(e))),
+        ),
+    ],
 }
