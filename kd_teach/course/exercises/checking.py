@@ -150,7 +150,7 @@ def _where_it_runs(
     if not ran:
         return None
     kind, words = _judged(exercise, mine, *(list(column) for column in zip(*ran, strict=True)))
-    said = f"it raises in {len(cases) - len(ran)} of {len(cases)} cases, where sizes differ; in the others"
+    said = f"raises in {len(cases) - len(ran)} of {len(cases)} cases, where sizes differ; in the others"
     return (kind, f"{said} {words}") if kind in ("named mistake", "mutation") else None
 
 
