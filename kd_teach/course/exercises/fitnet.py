@@ -137,7 +137,7 @@ FLOOR = Exercise(
     prompt="The smallest mean of squares (over all entries) that any guess ending in a ReLU can reach on the hint u_t "
     "(N, C, H, W), whose entries may be negative: one number.",
     reference=relu_floor,
-    cases=lambda: [(noise(1, 4, 3, 5, 6),), (noise(2, 2, 6, 3, 4) - 0.5,), (noise(3, 1, 3, 2, 4),)],
+    cases=lambda: [(noise(1, 4, 3, 5, 6),), (noise(2, 2, 6, 3, 4) - 0.5,), (noise(3, 1, 3, 2, 4).abs(),)],
     gradient=False,
     mistakes={
         "You average over the negative entries alone: the mean runs over all, the reached ones count as 0.": (

@@ -56,7 +56,11 @@ DISTANCE = Exercise(
     "s: the student's values behind its connector; target: the teacher's, already lifted to the margin. No gradient "
     "may reach target.",
     reference=partial_distance,
-    cases=lambda: [by_table(), (values(1, 3, 2, 4), values(2, 3, 2, 4))],
+    cases=lambda: [
+        by_table(),
+        (values(1, 3, 2, 4), values(2, 3, 2, 4)),
+        (values(3, 1, 3, 2), values(4, 1, 3, 2).abs()),
+    ],
     detached=("target",),
     mistakes={
         "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
@@ -157,7 +161,7 @@ BATCH = Exercise(
     called="margin_of_batch",
     cases=lambda: [
         (values(1, 3, 4, 2, 5) + torch.tensor([0.0, 9.0, -1.0, 1.0])[:, None, None],),
-        (values(3, 1, 2, 3, 4),),
+        (values(3, 1, 2, 3, 4).abs(),),
         (values(2, 2, 3, 5, 4) + torch.tensor([9.0, 1.0, 0.0])[:, None, None],),
     ],
     gradient=False,

@@ -69,7 +69,12 @@ LOSS = Exercise(
     reference=vid,
     called="vid_loss",
     # as many columns or rows as channels in two of them, so that variances on the wrong axis run
-    cases=lambda: [maps(1, 3, 4, 2, 4), maps(11, 2, 3, 3, 5), maps(21, 4, 5, 2, 3), maps(31, 1, 2, 3, 4)],
+    cases=lambda: [
+        maps(1, 3, 4, 2, 4),
+        maps(11, 2, 3, 3, 5),
+        maps(21, 4, 5, 2, 3),
+        tuple(x.abs() for x in maps(31, 1, 2, 3, 4)),
+    ],
     detached=("f_t",),
     mistakes={
         "The log term is missing: without it a large variance costs nothing, and sigma² grows without limit.": (
@@ -106,7 +111,7 @@ BEST = Exercise(
     prompt="The variance (C) of each channel that makes VID's loss smallest when the guess mu (N, C, H, W) of the map "
     "f_t (N, C, H, W) stays as it is.",
     reference=best_variance,
-    cases=lambda: [maps(1, 3, 4, 2, 5)[:2], maps(11, 2, 3, 5, 4)[:2], maps(21, 1, 2, 3, 4)[:2]],
+    cases=lambda: [maps(1, 3, 4, 2, 5)[:2], maps(11, 2, 3, 5, 4)[:2], tuple(x.abs() for x in maps(21, 1, 2, 3, 4)[:2])],
     gradient=False,
     mistakes={
         "You average first and square then: residuals of both signs cancel. Square first.": (
