@@ -1,9 +1,9 @@
 """Exercises of `03_at`."""
 
-import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import loud_maps
 from kd_teach.methods.at import at, attention
 
 
@@ -15,13 +15,6 @@ def at_loss(f_s, f_t):
 def at_pooled(f_s, f_t):
     f_t = F.adaptive_avg_pool2d(f_t, f_s.shape[2:])  # (N, C', h, w)
     return at(f_s, f_t, 2, attention)
-
-
-def maps(seed, *shape):
-    """Signed feature maps with channels of unequal size, so that no two ways of adding them up agree."""
-    generator = torch.Generator().manual_seed(seed)
-    loud = torch.linspace(0.5, 2, shape[1]).view(-1, 1, 1)
-    return loud * torch.randn(*shape, generator=generator) + 0.3
 
 
 def energies(f, p=2):
@@ -50,41 +43,23 @@ MAP = Exercise(
     "image's map brought to Euclidean length 1.",
     reference=attention,
     uses=("at.power", "_tensors.unit"),
-    cases=lambda: [(maps(1, 3, 4, 3, 2), 2), (maps(2, 2, 5, 2, 4), 3), (maps(3, 4, 3, 3, 3), 1)],
+    cases=lambda: [
+        (loud_maps(1, 3, 4, 5, 2), 2),
+        (loud_maps(2, 2, 5, 3, 4), 3),
+        (loud_maps(3, 4, 3, 2, 5), 1),
+        (loud_maps(4, 1, 5, 2, 3).abs(), 2),
+    ],
     mistakes={
-        "The maps are not normalised: divide each image's map by its length, or a loud network counts for more.": (
-            energies
-        ),
         "Your map is 1 at every place: it was divided by its length over the one channel that is left. Flatten to "
         "(N, HW) first, then take the length of each row.": (
             lambda f, p: F.normalize(f.abs().pow(p).sum(dim=1, keepdim=True)).flatten(1)
-        ),
-        "The length was taken over the batch (dim=0): then one image's map changes when another image changes.": (
-            lambda f, p: F.normalize(energies(f, p), dim=0)
-        ),
-        "One length for the whole batch: every image's map needs its own, so name the dimension.": (
-            lambda f, p: energies(f, p) / energies(f, p).norm()
-        ),
-        "The absolute value is missing: with an odd p negative entries cancel positive ones.": (
-            lambda f, p: F.normalize(f.pow(p).sum(dim=1).flatten(1), dim=1)
-        ),
-        "p plays no part: you add up |f| as it is; it must be raised to p.": (
-            lambda f, p: F.normalize(energies(f, 1), dim=1)
         ),
         "p plays no part: you square whatever p is.": lambda f, p: unit_energies(f),
         "Power and sum have changed places: channels of opposite sign cancel before the power.": (
             lambda f, p: F.normalize(f.sum(dim=1).abs().pow(p).flatten(1), dim=1)
         ),
-        "Each map sums to 1 (the length with p = 1); Euclidean length 1 is asked for. In F.normalize(x, 1) the 1 is "
-        "not the dimension: write dim=1.": lambda f, p: F.normalize(energies(f, p), p=1, dim=1),
         "You took the p-th root of the sum: leave the sum of powers as it is.": (
             lambda f, p: F.normalize(energies(f, p).pow(1 / p), dim=1)
-        ),
-        "This takes the strongest channel at each place: the paper's other map. Here the channels are added up.": (
-            lambda f, p: F.normalize(f.abs().pow(p).amax(dim=1).flatten(1), dim=1)
-        ),
-        "You added up the places and kept the channels; a map has one number per place: sum over dim=1.": (
-            lambda f, p: F.normalize(f.abs().pow(p).sum(dim=(2, 3)), dim=1)
         ),
     },
     hints=[
@@ -92,16 +67,6 @@ MAP = Exercise(
         "The sum runs over dim=1, which leaves (N, H, W); flatten(1) makes that (N, HW).",
         "q = f.abs().pow(p).sum(dim=1).flatten(1), then q divided by its norm along dim=1 with keepdim=True.",
     ],
-    also_right={
-        "mean over channels": lambda f, p: F.normalize(f.abs().pow(p).mean(dim=1).flatten(1), dim=1),
-        "flattened first": lambda f, p: F.normalize(f.flatten(2).abs().pow(p).sum(dim=1), dim=1),
-        "the p-norm to the power p": (
-            lambda f, p: F.normalize(torch.linalg.vector_norm(f, ord=p, dim=1).pow(p).flatten(1), dim=1)
-        ),
-        "scaled beforehand": (
-            lambda f, p: F.normalize(energies(f / f.abs().amax(dim=(1, 2, 3), keepdim=True), p), dim=1)
-        ),
-    },
     stars=1,
 )
 
@@ -113,49 +78,18 @@ LOSS = Exercise(
     reference=at_loss,
     uses=("_tensors.unit", "at.power", "at.attention"),
     cases=lambda: [
-        (maps(1, 4, 3, 3, 2), maps(2, 4, 5, 3, 2)),
-        (maps(3, 2, 6, 2, 4), maps(4, 2, 2, 2, 4)),
+        (loud_maps(1, 4, 6, 3, 2), loud_maps(2, 4, 5, 3, 2)),
+        (loud_maps(3, 2, 6, 3, 4), loud_maps(4, 2, 5, 3, 4)),
+        (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 2, 4).abs()),
     ],
     detached=("f_t",),
     mistakes={
-        "The distance is squared: take its root for every image before the mean.": (
-            lambda s, t: compare(s, t, size=lambda d: d.pow(2).sum(dim=1).mean())
-        ),
-        "This is RepDistiller's mean of squares: the squared distance, also divided by H·W. The paper takes the "
-        "distance itself.": lambda s, t: compare(s, t, size=lambda d: d.pow(2).mean()),
-        "The images are added up: take their mean, or the loss grows with the batch.": (
-            lambda s, t: compare(s, t, size=lambda d: d.norm(dim=1).sum())
-        ),
-        "One root for the whole batch: each image has its own distance, and the mean comes last.": (
-            lambda s, t: compare(s, t, size=torch.norm)
-        ),
-        "This adds up absolute differences; the distance is Euclidean.": (
-            lambda s, t: compare(s, t, size=lambda d: d.abs().sum(dim=1).mean())
-        ),
-        "The maps are not normalised: now their size matters, and a loud network is far from every other.": (
-            lambda s, t: compare(s, t, energies)
-        ),
-        "Only the student's map is normalised: bring both to length 1.": (
-            lambda s, t: mean_length(unit_energies(s) - energies(t.detach()))
-        ),
         "This loss is 0 for any two networks: the maps were divided by their length over a single channel, which "
         "makes them 1 everywhere. Flatten to (N, HW) before you normalise.": (
             lambda s, t: compare(s, t, lambda f: F.normalize(f.pow(2).sum(dim=1, keepdim=True)).flatten(1))
         ),
-        "The length was taken over the batch (dim=0): then one image's loss changes when another image changes.": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f), dim=0))
-        ),
         "The square of the activations is missing: a channel with its sign turned must not change the map.": (
             lambda s, t: compare(s, t, lambda f: F.normalize(f.sum(dim=1).flatten(1), dim=1))
-        ),
-        "This sums |f|, the map with p = 1; the exercise asks for p = 2.": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f, 1), dim=1))
-        ),
-        "Each map was made to sum to 1; it must have Euclidean length 1.": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(energies(f), p=1, dim=1))
-        ),
-        "A half too much: the paper's 1/2 belongs to the weight beta / 2, not to the distance.": (
-            lambda s, t: compare(s, t) / 2
         ),
     },
     hints=[
@@ -163,15 +97,6 @@ LOSS = Exercise(
         "(N, HW) minus (N, HW); the Euclidean norm along dim=1 leaves (N).",
         "Build both maps as in at.map with p = 2, the teacher's f detached; then (q_s - q_t).norm(dim=1).mean().",
     ],
-    also_right={
-        "mean over channels": (
-            lambda s, t: compare(s, t, lambda f: F.normalize(f.pow(2).mean(dim=1).flatten(1), dim=1))
-        ),
-        "from the cosine": (
-            lambda s, t: (2 - 2 * F.cosine_similarity(energies(s), energies(t.detach()), dim=1)).sqrt().mean()
-        ),
-        "root by hand": lambda s, t: compare(s, t, size=lambda d: d.square().sum(dim=1).sqrt().sum() / len(d)),
-    },
 )
 
 POOLED = Exercise(
@@ -182,8 +107,9 @@ POOLED = Exercise(
     reference=at_pooled,
     uses=("_tensors.unit", "at.power", "at.attention", "at.mean_norm", "at.at"),
     cases=lambda: [
-        (maps(1, 3, 4, 2, 3), maps(2, 3, 5, 4, 6)),
-        (maps(3, 2, 3, 3, 3), maps(4, 2, 3, 6, 6)),
+        (loud_maps(1, 5, 4, 2, 3), loud_maps(2, 5, 8, 6, 7)),  # 7 columns to 3: the cells overlap
+        (loud_maps(3, 2, 5, 3, 4), loud_maps(4, 2, 7, 9, 8)),
+        (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 6, 8).abs()),
     ],
     detached=("f_t",),
     mistakes={
@@ -191,34 +117,17 @@ POOLED = Exercise(
         "channel varies within a cell.": lambda s, t: mean_length(
             unit_energies(s) - F.normalize(pooled(t.detach().pow(2).sum(dim=1), s).flatten(1), dim=1)
         ),
-        "This keeps the largest value of each cell; the cells are averaged.": (
-            lambda s, t: compare(s, F.adaptive_max_pool2d(t, s.shape[2:]))
-        ),
         "You enlarged the student's maps; bring the teacher's down instead: what a coarse grid does not hold cannot "
         "be compared.": lambda s, t: compare(F.interpolate(s, size=t.shape[2:]), t),
         "You enlarged the student's maps (smoothly); bring the teacher's down to the student's grid instead.": (
             lambda s, t: compare(F.interpolate(s, size=t.shape[2:], mode="bilinear"), t)
         ),
-        "This picks one entry per cell (the nearest) and drops the others; average them.": (
-            lambda s, t: compare(s, F.interpolate(t, size=s.shape[2:]))
-        ),
-        "The pooling is right; the distance is squared: take the root for every image.": (
-            lambda s, t: compare(s, pooled(t, s), size=lambda d: d.pow(2).sum(dim=1).mean())
-        ),
-        "The pooling is right; this is the mean of squares, and the paper takes the distance.": (
-            lambda s, t: compare(s, pooled(t, s), size=lambda d: d.pow(2).mean())
-        ),
-        "The pooling is right; the maps are not normalised.": lambda s, t: compare(s, pooled(t, s), energies),
     },
     hints=[
         "Which of the two grids can hold what the other knows? Shrink the other.",
         "Average pooling to a given size comes before everything else; the rest is the loss that you have.",
         "F.adaptive_avg_pool2d(f_t.detach(), f_s.shape[2:]), then as in at.loss.",
     ],
-    also_right={
-        "area interpolation": lambda s, t: compare(s, F.interpolate(t, size=s.shape[2:], mode="area")),
-        "plain average pooling": lambda s, t: compare(s, F.avg_pool2d(t, t.shape[2] // s.shape[2])),
-    },
 )
 
 LARGEST = Question(

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.cc import cc, cosines, neighbour_product, rbf_taylor
 
 
@@ -23,8 +24,7 @@ def repeat_classes(y, classes, each):
 
 def embeddings(seed, *shape):
     """Random embeddings (N, D) of which a third is negative, with louder and quieter samples."""
-    random = torch.Generator().manual_seed(seed)
-    return (0.5 + torch.rand(shape[0], 1, generator=random)) * (0.4 + torch.randn(shape, generator=random))
+    return (noise(seed + 100, shape[0], 1) / 2).exp() * (0.4 + noise(seed, *shape))
 
 
 def taylor(c, gamma, order, first=0):
@@ -36,23 +36,6 @@ def taylor(c, gamma, order, first=0):
 def exact(e, gamma, order):
     x = F.normalize(e, dim=1)
     return torch.exp(-gamma * (x[:, None] - x[None, :]).square().sum(dim=2))
-
-
-def horner(e, gamma, order):
-    x = 2 * gamma * cosines(e)
-    series = torch.ones_like(x)
-    for p in range(order, 0, -1):
-        series = 1 + x * series / p
-    return math.exp(-2 * gamma) * series
-
-
-def no_prefactor(e, gamma, order):
-    return math.exp(2 * gamma) * correlation(e, gamma, order)
-
-
-def no_factorial(e, gamma, order):
-    x = 2 * gamma * cosines(e)
-    return math.exp(-2 * gamma) * torch.stack([x**p for p in range(order + 1)]).sum(dim=0)
 
 
 def sp_matrix(e, gamma, order):
@@ -69,13 +52,8 @@ def mean_square(matrix):
 
 
 RAW = "The samples are not normalised: only of unit vectors is the series a Gaussian kernel. Give rows length 1."
-PREFACTOR = "The factor exp(-2 gamma) in front is missing."
-FACTORIAL = "The terms of the series are not divided by p!: it no longer follows the exponential function."
-ONE_GAMMA = "The series runs in gamma x.y; ||x - y||² of unit vectors is 2 - 2 x.y, so it must be 2 gamma x.y."
 EXACT = "This is the exact kernel, with all powers; the exercise wants its series cut off after the given order."
 BILINEAR = "This is the cosine itself, the bilinear kernel: put it into the series."
-SHORT = "The series stops one power early: it must reach the order itself."
-OVER_BATCH = "You normalised over the batch (dim=0): each sample must have length 1, so normalise along its numbers."
 
 CORRELATION = Exercise(
     name="cc.correlation",
@@ -83,34 +61,20 @@ CORRELATION = Exercise(
     "(2 gamma c)^p / p!, where c is the cosine of two samples.",
     reference=correlation,
     uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor"),
-    cases=lambda: [(embeddings(1, 5, 4), 0.4, 2), (embeddings(2, 4, 6), 1.0, 4)],
+    cases=lambda: [
+        (embeddings(1, 5, 4), 0.4, 2),
+        (embeddings(2, 4, 6), 1.0, 3),
+        (embeddings(3, 1, 5).abs() + 1, 0.7, 4),
+    ],
     mistakes={
         RAW: lambda e, gamma, order: taylor(e @ e.T, gamma, order),
-        PREFACTOR: no_prefactor,
-        FACTORIAL: no_factorial,
-        ONE_GAMMA: lambda e, gamma, order: math.exp(-2 * gamma) * math.exp(gamma) * correlation(e, gamma / 2, order),
         EXACT: exact,
-        BILINEAR: lambda e, gamma, order: cosines(e),
-        SHORT: lambda e, gamma, order: taylor(cosines(e), gamma, order - 1),
-        OVER_BATCH: lambda e, gamma, order: taylor(F.normalize(e, dim=0) @ F.normalize(e, dim=0).T, gamma, order),
-        "The term with p = 0 is missing, a 1 in every entry. The loss would not notice, but the exercise wants it.": (
-            lambda e, gamma, order: taylor(cosines(e), gamma, order, first=1)
-        ),
     },
     hints=[
         "Four steps: unit rows, all their inner products, the series of each entry, the factor in front.",
         "F.normalize has a dim; the inner products are one matrix product. The series starts with p = 0, a 1.",
         "sum((2 * gamma * cosine)**p / math.factorial(p) for p in range(order + 1)), times math.exp(-2 * gamma).",
     ],
-    also_right={
-        "by Horner's rule": horner,
-        "cosine_similarity": lambda e, gamma, order: taylor(
-            F.cosine_similarity(e[:, None], e[None, :], dim=2), gamma, order
-        ),
-        "from distances": lambda e, gamma, order: taylor(
-            1 - (F.normalize(e, dim=1)[:, None] - F.normalize(e, dim=1)[None]).square().sum(dim=2) / 2, gamma, order
-        ),
-    },
 )
 
 LOSS = Exercise(
@@ -119,23 +83,14 @@ LOSS = Exercise(
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
     reference=cc_loss,
     uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor", "cc.cc"),
-    # Equal widths, for the formulas that go by the name of CC and need them would otherwise raise, not be recognised.
-    cases=lambda: [
+    cases=lambda: [  # in one, equal widths, for formulas that go by the name of CC and need them
         (embeddings(3, 5, 4), embeddings(4, 5, 4), 0.4, 2),
-        (embeddings(5, 4, 6), embeddings(6, 4, 6), 1.0, 4),
+        (embeddings(5, 4, 6), embeddings(6, 4, 3), 1.0, 3),
+        (embeddings(7, 6, 3), embeddings(8, 6, 5), 0.7, 4),
+        (embeddings(9, 1, 5), embeddings(10, 1, 3), 0.5, 2),
     ],
     detached=("e_t",),
     mistakes={
-        "1/N² is missing: a larger batch would weigh more.": lambda s, t, g, p: gap(s, t, g, p).pow(2).sum(),
-        "You divide by N once; the sum has N² terms, and the paper divides by all of them.": (
-            lambda s, t, g, p: gap(s, t, g, p).pow(2).sum(dim=1).mean()
-        ),
-        "This is the square root of the right value: the equation squares the norm.": (
-            lambda s, t, g, p: gap(s, t, g, p).norm() / len(s)
-        ),
-        "The square is missing: this is the norm of the difference over N², as in one widespread toolbox.": (
-            lambda s, t, g, p: gap(s, t, g, p).norm() / len(s) ** 2
-        ),
         "This multiplies neighbours in the batch, the formula in RepDistiller: it depends on the order of the samples. "
         "The paper compares two kernel matrices.": lambda s, t, g, p: neighbour_product(s, t.detach()),
         "This is SP, which normalises the rows of the matrix. CC normalises the samples and takes a kernel.": (
@@ -145,23 +100,14 @@ LOSS = Exercise(
             mean_square(lambda e, g, p: e @ e.T / (e @ e.T).norm())
         ),
         RAW: mean_square(lambda e, g, p: taylor(e @ e.T, g, p)),
-        PREFACTOR: mean_square(no_prefactor),
-        FACTORIAL: mean_square(no_factorial),
         EXACT: mean_square(exact),
         BILINEAR: mean_square(lambda e, g, p: cosines(e)),
-        OVER_BATCH: mean_square(lambda e, g, p: taylor(F.normalize(e, dim=0) @ F.normalize(e, dim=0).T, g, p)),
     },
     hints=[
         "Your kernel matrix, once for each network; the teacher's embeddings are detached.",
         "Both matrices are (N, N) whatever the widths: subtract, square, and average over all entries.",
         "F.mse_loss(correlation(e_s, ...), correlation(e_t.detach(), ...)), with the matrix of the exercise before.",
     ],
-    also_right={
-        "without the term p = 0, which cancels": mean_square(lambda e, g, p: taylor(cosines(e), g, p, first=1)),
-        "by Horner's rule": mean_square(horner),
-        "squared norm over N²": lambda s, t, g, p: gap(s, t, g, p).norm() ** 2 / len(s) ** 2,
-        "mse_loss": lambda s, t, g, p: F.mse_loss(correlation(s, g, p), correlation(t.detach(), g, p)),
-    },
 )
 
 NEIGHBOURS = Exercise(
@@ -171,25 +117,17 @@ NEIGHBOURS = Exercise(
     "e_s, e_t (N, D): what two linear layers give, both of which learn. So nothing is detached here.",
     reference=neighbour_product,
     called="neighbour_loss",
-    cases=lambda: [(embeddings(7, 5, 4), embeddings(8, 5, 4)), (embeddings(9, 4, 6), embeddings(10, 4, 6))],
+    cases=lambda: [
+        (embeddings(7, 5, 4), embeddings(8, 5, 4)),
+        (embeddings(9, 4, 6), embeddings(10, 4, 6)),
+        (embeddings(11, 2, 3), embeddings(12, 2, 3)),
+    ],
     mistakes={
-        "The absolute value is missing: differences of opposite sign would cancel.": (
-            lambda s, t: ((s - t)[:-1] * (s - t)[1:]).sum(dim=1).mean()
-        ),
         "Each difference is multiplied by itself, a squared distance; multiply it by the next sample's.": (
             lambda s, t: (s - t).square().sum(dim=1).mean()
         ),
-        "You average over the D numbers; an inner product sums them.": lambda s, t: (
-            neighbour_product(s, t) / s.shape[1]
-        ),
-        "You divide by N; there are N-1 pairs of neighbours.": lambda s, t: (
-            neighbour_product(s, t) * (len(s) - 1) / len(s)
-        ),
         "The last sample is paired with the first: roll goes round. There are N-1 pairs.": (
             lambda s, t: ((s - t).abs() * (s - t).abs().roll(-1, dims=0)).sum(dim=1).mean()
-        ),
-        "The sum over all pairs is not divided by their number, N-1.": lambda s, t: (
-            neighbour_product(s, t) * (len(s) - 1)
         ),
         "You pair neighbouring numbers of one sample; pair neighbouring samples.": (
             lambda s, t: ((s - t).abs()[:, :-1] * (s - t).abs()[:, 1:]).sum(dim=1).mean()
@@ -200,10 +138,6 @@ NEIGHBOURS = Exercise(
         "d[:-1] and d[1:] are neighbours. Sum over the D numbers, then average over the pairs.",
         "gap = (e_s - e_t).abs(), then (gap[:-1] * gap[1:]).sum(dim=1).mean().",
     ],
-    also_right={
-        "einsum": lambda s, t: torch.einsum("id,id->", (s - t)[:-1].abs(), (s - t)[1:].abs()) / (len(s) - 1),
-        "absolute value of the products": lambda s, t: ((s - t)[:-1] * (s - t)[1:]).abs().sum(dim=1).mean(),
-    },
 )
 
 PAIRS = Question(
@@ -232,17 +166,11 @@ SAMPLER = Exercise(
         (torch.tensor([1, 0, 1, 1, 0, 0, 2, 2]), [1, 2], 2),
     ],
     mistakes={
-        "These are all samples of the classes: take only the first of each.": (
-            lambda y, classes, each: torch.cat([(y == k).nonzero().flatten() for k in classes])
-        ),
         "You cut after joining, so that the first class fills the batch: cut each class by itself.": (
             lambda y, classes, each: torch.cat([(y == k).nonzero().flatten() for k in classes])[: each * len(classes)]
         ),
         "These are class numbers; the positions of the samples are asked for.": (
             lambda y, classes, each: torch.cat([y[y == k][:each] for k in classes])
-        ),
-        "The positions are sorted, which mixes the classes: go class by class.": (
-            lambda y, classes, each: repeat_classes(y, classes, each).sort().values
         ),
     },
     hints=[
@@ -250,12 +178,6 @@ SAMPLER = Exercise(
         "flatten() the positions of each class and keep the first; torch.cat joins the classes.",
         "torch.cat([(y == k).nonzero().flatten()[:each] for k in classes])",
     ],
-    also_right={
-        "with where": lambda y, classes, each: torch.cat([torch.where(y == k)[0][:each] for k in classes]),
-        "with loops": lambda y, classes, each: torch.tensor(
-            [i for k in classes for i in [j for j in range(len(y)) if y[j] == k][:each]]
-        ),
-    },
     gradient=False,
     stars=3,
 )

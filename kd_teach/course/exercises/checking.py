@@ -6,6 +6,7 @@ what that mistake does, on all cases. Mistakes without a name are looked for in 
 text, so any right program passes.
 """
 
+import contextlib
 import inspect
 import linecache
 import re
@@ -95,7 +96,7 @@ def check_function(exercise: Exercise, mine: Any, *, seed: int | None = None) ->
         except TooLoud:
             return answer("too slow", "stopped: it prints without end. Take the print out of the loop.")
         except Raised as raised:
-            return answer(*_raised(exercise, raised.error, mine))
+            return answer(*(_where_it_runs(exercise, mine, cases, expected) or _raised(exercise, raised.error, mine)))
     with untouched():  # anew: the submission is done, and what it overwrote is put back
         return answer(*_judged(exercise, mine, cases, seen, expected))
 
@@ -133,6 +134,24 @@ def _judged(
         return "gradient", _gradient_gap(names, seen, expected, exercise.rtol)
     where = in_which_cases(names, cases, right)
     return "gap", _gap(seen, expected, exercise.rtol) + (f" It is {where}." if where else "")
+
+
+def _where_it_runs(
+    exercise: Exercise, mine: Callable, cases: Sequence[Case], expected: list[Observation]
+) -> tuple[str, str] | None:
+    """What explains a function that raises in some cases only, as one that meets the wrong axis does."""
+
+    def seen(case: Case) -> Observation | None:
+        with contextlib.suppress(Raised):
+            return within(exercise.seconds, lambda: observe(mine, case, exercise.gradient))
+        return None
+
+    ran = [(case, one, right) for case, right in zip(cases, expected, strict=True) if (one := seen(case))]
+    if not ran:
+        return None
+    kind, words = _judged(exercise, mine, *(list(column) for column in zip(*ran, strict=True)))
+    said = f"raises in {len(cases) - len(ran)} of {len(cases)} cases, where sizes differ; in the others"
+    return (kind, f"{said} {words}") if kind in ("named mistake", "mutation") else None
 
 
 def check_value(question: Question, mine: Any) -> Verdict:

@@ -41,30 +41,11 @@ PAIRED_T = Exercise(
     cases=lambda: [accuracies(0, 5), accuracies(1, 9)],
     mistakes={
         "That is the test of independent runs: it throws the pairs away. Take the differences first.": unpaired_t,
-        "The standard deviation divides by n; with so few pairs take n - 1, as it does by default.": (
-            lambda a, b: (a - b).mean() / ((a - b).std(unbiased=False) / len(a) ** 0.5)
-        ),
-        "The standard error is missing its root of n: a mean of n differences scatters less than one of them.": (
-            lambda a, b: (a - b).mean() / (a - b).std()
-        ),
-        "Divided by n where the standard error has its root.": lambda a, b: (a - b).mean() / ((a - b).std() / len(a)),
-        "The variance stands where the standard deviation belongs: t has no unit.": (
-            lambda a, b: (a - b).mean() / ((a - b).var() / len(a) ** 0.5)
-        ),
-        "The sign is turned: a is the method, b the baseline, and a gain is positive.": (
-            lambda a, b: (b - a).mean() / ((a - b).std() / len(a) ** 0.5)
-        ),
     },
     hints=[
         "Everything follows from the n differences within the seeds.",
         "Their standard error is their standard deviation (with n - 1) over the root of n.",
     ],
-    also_right={
-        "by sums": lambda a, b: (
-            (a - b).sum() / (len(a) * ((a - b) - (a - b).mean()).square().sum() / (len(a) - 1)).sqrt()
-        ),
-        "as the root of F": lambda a, b: (a - b).mean() * (len(a) / (a - b).var()).sqrt(),
-    },
 )
 
 
@@ -96,10 +77,6 @@ HOLM = Exercise(
         "A corrected p must never be below one that was smaller before: take the running maximum.": (
             lambda p: (p * (len(p) - ranks(p))).clamp(max=1)
         ),
-        "The result is sorted: give it back in the order of p.": lambda p: holm(p).sort().values,
-        "Cut at 1: it is a probability.": (
-            lambda p: (p.sort().values * torch.arange(len(p), 0, -1)).cummax(dim=0).values[ranks(p)]
-        ),
         "The factors m, m - 1, ... went to p as it came; they belong to the sorted values.": unsorted_running_maximum,
         "That is Benjamini and Hochberg's correction (m over the rank): it bounds the share of false discoveries, not "
         "the chance of a single one.": benjamini_hochberg,
@@ -112,7 +89,6 @@ HOLM = Exercise(
         "Multiply the sorted values by m, m - 1, ..., 1; then the running maximum; then cut at 1.",
         "out[order] = sorted_result puts everything back where it came from.",
     ],
-    also_right={"by ranks": lambda p: holm(p.sort().values)[ranks(p)]},
     gradient=False,
 )
 

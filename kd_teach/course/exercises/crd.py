@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.crd import crd, log_odds
 
 
@@ -30,7 +31,7 @@ def scores(seed, *shape):
 
 
 def units(seed, *shape):
-    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=1)
+    return F.normalize(noise(seed, *shape), dim=1)
 
 
 def written(rows, index, values):
@@ -39,43 +40,17 @@ def written(rows, index, values):
     return rows
 
 
-def from_h(positive, negative, tau, n):
-    k = negative.shape[1]
-    h_positive = (positive / tau).exp() / ((positive / tau).exp() + k / n)
-    h_negative = (negative / tau).exp() / ((negative / tau).exp() + k / n)
-    return -(h_positive.log().mean() + k * (1 - h_negative).log().mean())
-
-
 CRITIC = Exercise(
     name="crd.critic",
     prompt="h: the probability that two embeddings are partners, from their score a·b (any shape).\n"
     "tau: temperature; k: strangers per partner; n: size of the training set.",
     reference=critic,
     uses=("crd.log_odds",),
-    cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100)],
-    mistakes={
-        "K/n is upside down: the more strangers there are, the less likely is any one pair to be partners.": (
-            lambda score, tau, k, n: torch.sigmoid(score / tau - math.log(n / k))
-        ),
-        "The score is not divided by tau.": lambda score, tau, k, n: torch.sigmoid(score - math.log(k / n)),
-        "You multiply by tau; a small tau must make h steeper.": (
-            lambda score, tau, k, n: torch.sigmoid(score * tau - math.log(k / n))
-        ),
-        "K/n is missing: this is h for as many partners as strangers.": (
-            lambda score, tau, k, n: torch.sigmoid(score / tau)
-        ),
-        "The denominator holds K where the equation has K/n.": (
-            lambda score, tau, k, n: torch.sigmoid(score / tau - math.log(k))
-        ),
-    },
+    cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100), (scores(3, 1), 3.0, 7, 50)],
     hints=[
         "Write the fraction of the equation as it stands, with torch.exp.",
         "Numerator: exp(score / tau). Denominator: the same plus k / n.",
     ],
-    also_right={
-        "as a fraction": lambda score, tau, k, n: (score / tau).exp() / ((score / tau).exp() + k / n),
-        "divided through": lambda score, tau, k, n: 1 / (1 + k / n * (-score / tau).exp()),
-    },
     stars=1,
 )
 
@@ -85,41 +60,19 @@ SIDE = Exercise(
     "positive (N,), negative (N, K): scores a·b; tau: temperature; n: size of the training set. One number.",
     reference=crd_side,
     uses=("crd.log_odds", "crd.mean_over", "crd.crd"),
-    cases=lambda: [(scores(1, 6), scores(2, 6, 4), 0.5, 10), (scores(3, 3), scores(4, 3, 8), 0.7, 20)],
+    cases=lambda: [
+        (scores(1, 6), scores(2, 6, 4), 0.5, 10),
+        (scores(3, 3), scores(4, 3, 8), 0.7, 20),
+        (scores(5, 1), scores(6, 1, 5), 3.0, 30),
+    ],
     mistakes={
         "This is InfoNCE: it picks the partner among K + 1. CRD judges each pair by itself.": (
             lambda p, q, tau, n: F.cross_entropy(
                 torch.cat([p[:, None], q], dim=1) / tau, torch.zeros(len(p), dtype=torch.long)
             )
         ),
-        "The strangers are averaged; the equation has K times the expectation, their sum.": (
-            lambda p, q, tau, n: (
-                -(
-                    F.logsigmoid(p / tau - math.log(q.shape[1] / n))
-                    + F.logsigmoid(math.log(q.shape[1] / n) - q / tau).mean(dim=1)
-                ).mean()
-            )
-        ),
         "Only the partners count here: h would answer yes to everything.": (
             lambda p, q, tau, n: -F.logsigmoid(p / tau - math.log(q.shape[1] / n)).mean()
-        ),
-        "Only the strangers count here: h would answer no to everything.": (
-            lambda p, q, tau, n: -F.logsigmoid(math.log(q.shape[1] / n) - q / tau).sum(dim=1).mean()
-        ),
-        "Strangers are rewarded like partners: they need log(1 - h), not log h.": (
-            lambda p, q, tau, n: (
-                -(
-                    F.logsigmoid(p / tau - math.log(q.shape[1] / n))
-                    + F.logsigmoid(q / tau - math.log(q.shape[1] / n)).sum(dim=1)
-                ).mean()
-            )
-        ),
-        "The sign is wrong: a loss is minus the log-likelihood.": lambda p, q, tau, n: -crd_side(p, q, tau, n),
-        "The anchors are summed; divide by their number N, or the loss grows with the batch.": (
-            lambda p, q, tau, n: crd_side(p, q, tau, n) * len(p)
-        ),
-        "K/n is missing in h.": (
-            lambda p, q, tau, n: -(F.logsigmoid(p / tau) + F.logsigmoid(-q / tau).sum(dim=1)).mean()
         ),
     },
     hints=[
@@ -127,7 +80,6 @@ SIDE = Exercise(
         "log h of each partner (N,), plus the sum over dim=1 of log(1 - h) of its strangers (N,).",
         "The mean over the N anchors, with a minus. F.logsigmoid is the exact way to write log h and log(1 - h).",
     ],
-    also_right={"from h": from_h},
     stars=2,
 )
 
@@ -138,19 +90,11 @@ RENEW = Exercise(
     reference=renew,
     cases=lambda: [
         (units(1, 6, 4), torch.tensor([4, 0]), units(2, 2, 4), 0.5),
-        (units(3, 5, 3), torch.tensor([1, 2, 3]), units(4, 3, 3), 0.8),
+        (units(3, 5, 2), torch.tensor([1, 2, 3]), units(4, 3, 2), 0.8),
+        (units(5, 7, 3), torch.tensor([2]), units(6, 1, 3), 0.3),
     ],
     gradient=False,
     mistakes={
-        "The renewed rows do not have length 1: normalise after blending.": (
-            lambda rows, index, new, m: written(rows, index, m * rows[index] + (1 - m) * new)
-        ),
-        "The momentum weighs the new embedding; it says how much of the OLD row stays.": (
-            lambda rows, index, new, m: written(rows, index, F.normalize((1 - m) * rows[index] + m * new, dim=1))
-        ),
-        "The old rows are thrown away: momentum plays no part.": (
-            lambda rows, index, new, m: written(rows, index, F.normalize(new, dim=1))
-        ),
         "You return the renewed rows only; the bank keeps all n.": (
             lambda rows, index, new, m: F.normalize(m * rows[index] + (1 - m) * new, dim=1)
         ),
@@ -159,20 +103,12 @@ RENEW = Exercise(
                 rows, torch.arange(len(index)), F.normalize(m * rows[index] + (1 - m) * new, dim=1)
             )
         ),
-        "The rows are normalised over dim=0; each row must have length 1.": (
-            lambda rows, index, new, m: written(rows, index, F.normalize(m * rows[index] + (1 - m) * new, dim=0))
-        ),
     },
     hints=[
         "Start from rows.clone(), so that the argument stays as it is.",
         "Blend rows[index] and new, then normalise over dim=1.",
         "Assign the result to the rows of index and return the whole bank.",
     ],
-    also_right={
-        "with index_copy": lambda rows, index, new, m: rows.index_copy(
-            0, index, F.normalize(m * rows.index_select(0, index) + (1 - m) * new, dim=1)
-        )
-    },
     stars=2,
 )
 

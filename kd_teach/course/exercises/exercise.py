@@ -37,8 +37,6 @@ class Exercise:
         called: the learner's function, without its "my_"; by default like the reference.
         detached: arguments of the teacher; a solution through which gradient reaches them is refused. The reference
             need not detach them: `answer` and `solution` do.
-        also_right: other programs that are right (another reduction order, a transposed but equal form); for the
-            tests, which feed them all to the checker.
         gradient: compare the gradients too. False where a right answer need not be differentiable.
         stars: 1 understanding, 2 code, 3 needs thought.
         seconds: a submission that runs longer is stopped.
@@ -53,7 +51,6 @@ class Exercise:
     uses: tuple[str, ...] = ()
     called: str = ""
     detached: tuple[str, ...] = ()
-    also_right: Mapping[str, Callable] = field(default_factory=dict)
     gradient: bool = True
     stars: int = 2
     seconds: float = 5.0

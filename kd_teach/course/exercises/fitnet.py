@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.fitnet import fitnet
 
 
@@ -23,10 +24,6 @@ def relu_floor(u_t):
     return out_of_reach.pow(2).mean()
 
 
-def noise(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def mix(v_s, weight):
     return torch.einsum("oc,nchw->nohw", weight, v_s)
 
@@ -41,23 +38,14 @@ GUESS = Exercise(
     "layer's ReLU.\n"
     "weight: (C_t, C_s), bias: (C_t). At every place the C_s channels are mixed into C_t.",
     reference=guess,
-    cases=lambda: [  # as many places in a row as channels, so that a bias on the wrong axis runs
-        (noise(1, 3, 4, 6, 6), noise(2, 6, 4), noise(3, 6)),
-        (noise(4, 2, 7, 5, 5), noise(5, 5, 7), noise(6, 5)),
+    cases=lambda: [  # in one, as many places in a row as channels, so that a bias on the wrong axis runs
+        (noise(1, 3, 4, 2, 6), noise(2, 6, 4), noise(3, 6)),
+        (noise(4, 2, 7, 3, 5), noise(5, 4, 7), noise(6, 4)),
+        (noise(7, 1, 3, 5, 4).relu(), noise(8, 2, 3), noise(9, 2)),
     ],
     mistakes={
-        "The ReLU is missing: the hint layer ends in one, so the regressor does too.": (
-            lambda v, w, b: mix(v, w) + b[:, None, None]
-        ),
         "You rectify the student's map before the convolution: the ReLU comes last.": (
             lambda v, w, b: mix(v.relu(), w) + b[:, None, None]
-        ),
-        "The bias is missing.": lambda v, w, b: mix(v, w).relu(),
-        "The bias is added after the ReLU: then no guess can be below it. Add it before.": (
-            lambda v, w, b: mix(v, w).relu() + b[:, None, None]
-        ),
-        "The bias runs along the rows of the map: it belongs to the channels, so give it two trailing dimensions.": (
-            lambda v, w, b: (mix(v, w) + b).relu()
         ),
         "You average over the student's channels: a convolution sums weight times channel.": (
             lambda v, w, b: (mix(v, w) / v.shape[1] + b[:, None, None]).relu()
@@ -68,11 +56,6 @@ GUESS = Exercise(
         'torch.einsum can do it ("oc,nchw->..."), or F.conv2d with a weight of shape (C_t, C_s, 1, 1).',
         'F.relu(torch.einsum("oc,nchw->nohw", weight, v_s) + bias[:, None, None])',
     ],
-    also_right={
-        "conv2d": lambda v, w, b: F.conv2d(v, w[:, :, None, None], b).relu(),
-        "linear over channels last": lambda v, w, b: F.linear(v.permute(0, 2, 3, 1), w, b).permute(0, 3, 1, 2).relu(),
-        "matrix product": lambda v, w, b: (w @ v.flatten(2) + b[:, None]).clamp(min=0).unflatten(2, v.shape[2:]),
-    },
     stars=1,
 )
 
@@ -83,35 +66,17 @@ LOSS = Exercise(
     reference=fitnet,
     called="hint_loss",
     cases=lambda: [
-        (noise(1, 6, 4, 3, 3), noise(2, 6, 4, 3, 3)),
+        (noise(1, 6, 4, 3, 2), noise(2, 6, 4, 3, 2)),
         (noise(3, 2, 3, 5, 4), noise(4, 2, 3, 5, 4)),
+        (noise(5, 1, 5, 2, 3).relu(), noise(6, 1, 5, 2, 3).relu()),
     ],
     detached=("u_t",),
     mistakes={
-        "The factor ½ is missing.": lambda g, u: 2 * fitnet(g, u.detach()),
         "This is RepDistiller's mean of squares over all entries; the paper sums over an image and halves.": (
             lambda g, u: F.mse_loss(g, u.detach())
         ),
-        "You average over all entries: sum over channels and places of an image, average over images only.": (
-            lambda g, u: 0.5 * F.mse_loss(g, u.detach())
-        ),
-        "You sum over the batch too: the loss would grow with N. Divide by the number of images.": (
-            lambda g, u: fitnet(g, u.detach()) * len(g)
-        ),
-        "Two at once: you sum over the batch too, and the factor ½ is missing.": (
-            lambda g, u: F.mse_loss(g, u.detach(), reduction="sum")
-        ),
         "The norm is not squared: its pull is as strong near the hint as far from it. Leave out the root.": (
             lambda g, u: 0.5 * (u.detach() - g).flatten(1).norm(dim=1).mean()
-        ),
-        "These are absolute differences; the equation has squares.": (
-            lambda g, u: 0.5 * (u.detach() - g).abs().flatten(1).sum(1).mean()
-        ),
-        "You rectify the hint: it is compared as it is. The ReLU belongs to the guess alone.": (
-            lambda g, u: fitnet(g, u.detach().relu())
-        ),
-        "The guess is detached: neither regressor nor student would learn. Detach the hint alone.": (
-            lambda g, u: fitnet(g.detach(), u.detach())
         ),
     },
     hints=[
@@ -119,11 +84,6 @@ LOSS = Exercise(
         "Channels, rows and columns are the dimensions 1, 2 and 3. The hint is detached: the teacher does not learn.",
         "0.5 * (u_t.detach() - guess).pow(2).sum(dim=(1, 2, 3)).mean()",
     ],
-    also_right={
-        "mse_loss, sum": lambda g, u: F.mse_loss(g, u.detach(), reduction="sum") / (2 * len(g)),
-        "squared norm": lambda g, u: ((g - u.detach()).flatten(1).norm(dim=1) ** 2).mean() / 2,
-        "mean times entries": lambda g, u: 0.5 * F.mse_loss(g, u.detach()) * g[0].numel(),
-    },
 )
 
 SECOND = Exercise(
@@ -135,6 +95,7 @@ SECOND = Exercise(
     cases=lambda: [
         (3 * noise(1, 6, 10), 3 * noise(2, 6, 10), torch.tensor([0, 3, 9, 1, 1, 5]), 4.0, 3.0),
         (3 * noise(3, 4, 5), 3 * noise(4, 4, 5), torch.tensor([2, 0, 4, 3]), 1.5, 2.0),
+        (3 * noise(5, 1, 7), 3 * noise(6, 1, 7), torch.tensor([6]), 0.6, 5.0),
     ],
     detached=("z_t",),
     mistakes={
@@ -151,12 +112,6 @@ SECOND = Exercise(
         ),
         "The labels' term was softened too: it wants the student's logits at T = 1.": (
             lambda s, t, y, lam, T: second_phase(s, t, y, lam, T) - F.cross_entropy(s, y) + F.cross_entropy(s / T, y)
-        ),
-        "Only the student was softened: divide the teacher's logits by T as well.": (
-            lambda s, t, y, lam, T: F.cross_entropy(s, y) + lam * soft_cross_entropy(s / T, F.softmax(t.detach(), 1))
-        ),
-        "Only the teacher was softened: divide the student's logits by T as well.": (
-            lambda s, t, y, lam, T: F.cross_entropy(s, y) + lam * soft_cross_entropy(s, F.softmax(t.detach() / T, 1))
         ),
         "Student and teacher have changed places: the logarithm belongs to the student.": (
             lambda s, t, y, lam, T: (
@@ -175,11 +130,6 @@ SECOND = Exercise(
         "F.cross_entropy takes raw logits first, and as its target either class numbers or probabilities.",
         "F.cross_entropy(z_s, y) + lam * F.cross_entropy(z_s / T, F.softmax(z_t.detach() / T, dim=1))",
     ],
-    also_right={
-        "by hand": lambda s, t, y, lam, T: (
-            lam * soft_cross_entropy(s / T, F.softmax(t.detach() / T, 1)) - F.log_softmax(s, 1)[range(len(y)), y].mean()
-        ),
-    },
 )
 
 FLOOR = Exercise(
@@ -187,31 +137,20 @@ FLOOR = Exercise(
     prompt="The smallest mean of squares (over all entries) that any guess ending in a ReLU can reach on the hint u_t "
     "(N, C, H, W), whose entries may be negative: one number.",
     reference=relu_floor,
-    cases=lambda: [(noise(1, 4, 3, 5, 5),), (noise(2, 2, 6, 3, 3) - 0.5,)],
+    cases=lambda: [(noise(1, 4, 3, 5, 6),), (noise(2, 2, 6, 3, 4) - 0.5,), (noise(3, 1, 3, 2, 4).abs(),)],
     gradient=False,
     mistakes={
-        "A guess that ends in a ReLU reaches the positive entries; the negative ones are the problem.": (
-            lambda u: u.clamp(min=0).pow(2).mean()
-        ),
         "You average over the negative entries alone: the mean runs over all, the reached ones count as 0.": (
             lambda u: u[u < 0].pow(2).mean()
         ),
-        "This is the guess that is 0 everywhere; the best one copies the positive entries.": lambda u: u.pow(2).mean(),
         "Only a hint without negative entries can be reached exactly.": lambda u: torch.zeros(()),
         "The square is missing.": lambda u: u.clamp(max=0).abs().mean(),
-        "This is the paper's reduction, ½ of a sum per image; the exercise asks for the mean over all entries.": (
-            lambda u: 0.5 * u.clamp(max=0).pow(2).sum(dim=(1, 2, 3)).mean()
-        ),
     },
     hints=[
         "What is the best guess at a place where the hint is 2? And where it is -2, if guesses are never negative?",
         "Positive entries cost nothing, a negative entry u costs u squared.",
         "u_t.clamp(max=0).pow(2).mean()",
     ],
-    also_right={
-        "relu of minus": lambda u: F.relu(-u).square().mean(),
-        "by the best guess": lambda u: F.mse_loss(u.relu(), u),
-    },
 )
 
 MOVES = Question(

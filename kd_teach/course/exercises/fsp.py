@@ -1,9 +1,9 @@
 """Exercises of `11_fsp`."""
 
-import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.fsp import flow, fsp
 
 
@@ -12,15 +12,7 @@ def pooled_flow(f1, f2):
 
 
 def maps(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) + 0.3
-
-
-def einsum_flow(f1, f2):
-    return torch.einsum("nihw,njhw->nij", f1, f2) / f1[0, 0].numel()
-
-
-def looped_flow(f1, f2):
-    return torch.stack([(f1 * f2[:, j : j + 1]).mean(dim=(2, 3)) for j in range(f2.shape[1])], dim=2)
+    return noise(seed, *shape) + 0.3
 
 
 def cosine_flow(f1, f2):
@@ -42,50 +34,29 @@ FLOW = Exercise(
     "of f1 times channel j of f2.\n"
     "f1: (N, m, h, w), f2: (N, n, h, w).",
     reference=flow,
-    cases=lambda: [(maps(1, 3, 2, 4, 5), maps(2, 3, 3, 4, 5)), (maps(3, 2, 4, 3, 2), maps(4, 2, 4, 3, 2))],
+    cases=lambda: [
+        (maps(1, 6, 2, 4, 5), maps(2, 6, 3, 4, 5)),
+        (maps(3, 2, 4, 3, 5), maps(4, 2, 6, 3, 5)),
+        (maps(5, 1, 3, 2, 4).relu(), maps(6, 1, 5, 2, 4).relu()),
+    ],
     mistakes={
         "The division by the number of places, h·w, is missing: a larger grid would give larger entries.": (
             lambda f1, f2: flow(f1, f2) * f1[0, 0].numel()
         ),
-        "You divide by one side of the grid only; there are h·w places.": lambda f1, f2: flow(f1, f2) * f1.shape[2],
         "You divide by m·n, the number of entries, instead of h·w, the number of places.": (
             lambda f1, f2: flow(f1, f2) * f1[0, 0].numel() / (f1.shape[1] * f2.shape[1])
-        ),
-        "This is the matrix transposed, as RepDistiller stores it: harmless inside the loss, but here the rows belong "
-        "to f1.": lambda f1, f2: flow(f2, f1),
-        "The images are added up: each image has a matrix of its own.": (
-            lambda f1, f2: torch.einsum("nihw,njhw->ij", f1, f2) / f1[0, 0].numel()
-        ),
-        "This multiplies the channels' means. Multiply place by place first, then take the mean: that tells whether "
-        "two channels fire at the same places.": (
-            lambda f1, f2: f1.mean(dim=(2, 3))[:, :, None] * f2.mean(dim=(2, 3))[:, None, :]
         ),
         "Places and channels of f2 were mixed up when it was flattened: moving the channels last and then reshaping to "
         "(N, n, h·w) does not put them back.": (
             lambda f1, f2: f1.flatten(2) @ f2.movedim(1, -1).reshape(f2.flatten(2).shape).mT / f1[0, 0].numel()
         ),
-        "One map was flattened by columns and the other by rows: the places no longer meet.": (
-            lambda f1, f2: flow(f1, f2.mT.reshape(f2.shape))
-        ),
         "The channels were scaled to length 1: FSP does not normalise, the size of the features counts.": cosine_flow,
-        "This is f1 with itself, a Gram matrix within one layer; the flow goes from f1 to f2.": (
-            lambda f1, f2: flow(f1, f1)
-        ),
-        "This is f2 with itself, a Gram matrix within one layer; the flow goes from f1 to f2.": (
-            lambda f1, f2: flow(f2, f2)
-        ),
     },
     hints=[
         "For one image and one pair of channels: multiply the two pictures place by place, take the mean.",
         "With the places in one dimension, (N, m, h·w), all sums of products are one matrix product per image.",
         "flatten(2) both; the second one transposed by .mT; multiply with @; divide by h·w.",
     ],
-    also_right={
-        "einsum": einsum_flow,
-        "loops": looped_flow,
-        "broadcast": lambda f1, f2: (f1[:, :, None] * f2[:, None]).mean(dim=(3, 4)),
-        "bmm": lambda f1, f2: torch.bmm(f1.flatten(2), f2.flatten(2).transpose(1, 2)).div(f1[0, 0].numel()),
-    },
     stars=1,
 )
 
@@ -99,26 +70,17 @@ LOSS = Exercise(
     called="fsp_loss",
     uses=("fsp.flow",),
     cases=lambda: [
-        (maps(1, 3, 2, 4, 4), maps(2, 3, 3, 4, 4), maps(3, 3, 2, 6, 6), maps(4, 3, 3, 6, 6)),
-        (maps(5, 2, 4, 3, 2), maps(6, 2, 5, 3, 2), maps(7, 2, 4, 2, 2), maps(8, 2, 5, 2, 2)),
+        (maps(1, 3, 2, 4, 5), maps(2, 3, 6, 4, 5), maps(3, 3, 2, 7, 8), maps(4, 3, 6, 7, 8)),
+        (maps(5, 2, 4, 3, 5).relu(), maps(6, 2, 6, 3, 5).relu(), maps(7, 2, 4, 8, 7), maps(8, 2, 6, 8, 7)),
+        (maps(9, 1, 3, 2, 4), maps(10, 1, 5, 2, 4), maps(11, 1, 3, 6, 7), maps(12, 1, 5, 6, 7)),
     ],
     detached=("f1_t", "f2_t"),
     mistakes={
-        "You take the mean over the entries (so does RepDistiller): the equation sums the m·n squares of an image and "
-        "averages over the images only.": by_gap(lambda gap: gap.pow(2).mean()),
-        "The sum is not divided by the batch: the loss grows with N.": by_gap(lambda gap: gap.pow(2).sum()),
-        "This is the norm of the gap, not its square: the root is too many.": (
-            by_gap(lambda gap: gap.flatten(1).norm(dim=1).mean())
-        ),
         "These are norms of columns without the square, as in torchdistill; the equation has squares of all entries.": (
             by_gap(lambda gap: gap.norm(dim=1).sum(dim=1).mean())
         ),
-        "These are absolute values; the equation has squares.": by_gap(lambda gap: gap.abs().sum(dim=(1, 2)).mean()),
         "You average the matrices over the batch before you compare: gaps of single images then cancel. Compare image "
         "by image.": by_gap(lambda gap: gap.mean(dim=0).pow(2).sum()),
-        "Neither matrix is divided by its number of places.": (
-            by_gap(square_per_image, lambda f1, f2: f1.flatten(2) @ f2.flatten(2).mT)
-        ),
         "Both matrices are divided by the student's number of places; the teacher's grid may be another.": (
             lambda f1_s, f2_s, f1_t, f2_t: square_per_image(
                 flow(f1_s, f2_s) - (flow(f1_t, f2_t) * f1_t[0, 0].numel() / f1_s[0, 0].numel()).detach()
@@ -131,22 +93,12 @@ LOSS = Exercise(
         "These are Gram matrices of the first layer; the flow goes from the first to the second.": (
             by_gap(square_per_image, lambda f1, f2: flow(f1, f1))
         ),
-        "This multiplies the channels' means: multiply place by place first, then take the mean.": (
-            by_gap(square_per_image, lambda f1, f2: flow(*(f.mean(dim=(2, 3), keepdim=True) for f in (f1, f2))))
-        ),
     },
     hints=[
         "Make the flow matrices of both networks as in fsp.flow, each with its own number of places.",
         "Detach the teacher's. Square the gap, sum over the two dimensions of the matrix, mean over the batch.",
         "(G_s - G_t) squared, .sum(dim=(1, 2)), .mean(); f1_s[0, 0].numel() is the student's h·w.",
     ],
-    also_right={
-        "transposed": by_gap(square_per_image, lambda f1, f2: flow(f2, f1)),
-        "einsum": by_gap(square_per_image, einsum_flow),
-        "mse times m n": by_gap(lambda gap: gap.pow(2).mean() * gap[0].numel()),
-        "norm squared": by_gap(lambda gap: torch.linalg.matrix_norm(gap).pow(2).mean()),
-        "sum by N": by_gap(lambda gap: gap.pow(2).sum() / len(gap), looped_flow),
-    },
 )
 
 POOLED = Exercise(
@@ -155,26 +107,14 @@ POOLED = Exercise(
     "f1: (N, m, H, W), f2: (N, n, h, w); h divides H, w divides W.",
     reference=pooled_flow,
     uses=("fsp.flow",),
-    cases=lambda: [(maps(1, 3, 2, 8, 8), maps(2, 3, 3, 4, 4)), (maps(3, 2, 4, 6, 9), maps(4, 2, 5, 3, 3))],
+    cases=lambda: [
+        (maps(1, 3, 2, 8, 12), maps(2, 3, 5, 4, 6)),
+        (maps(3, 2, 4, 9, 15), maps(4, 2, 6, 3, 5)),
+        (maps(5, 1, 3, 8, 6).relu(), maps(6, 1, 5, 4, 2).relu()),
+    ],
     mistakes={
-        "This pools by averages, as RepDistiller does (blowing up f2 comes to the same); here it is maxima.": (
-            lambda f1, f2: flow(F.adaptive_avg_pool2d(f1, f2.shape[2:]), f2)
-        ),
-        "The division by the number of places is missing.": lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel(),
-        "You divide by the places of the larger grid; after pooling there are only h·w of them.": (
-            lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel() / f1[0, 0].numel()
-        ),
-        "You keep one pixel of each cell and drop the others: pooling looks at all of them.": (
-            lambda f1, f2: flow(f1[:, :, :: f1.shape[2] // f2.shape[2], :: f1.shape[3] // f2.shape[3]], f2)
-        ),
         "You cut off a corner of f1: pooling shrinks the whole map.": (
             lambda f1, f2: flow(f1[:, :, : f2.shape[2], : f2.shape[3]], f2)
-        ),
-        "You pool by the largest absolute value: the maximum of negative values is the one nearest to zero.": (
-            lambda f1, f2: pooled_flow(f1.abs(), f2)
-        ),
-        "This is the matrix transposed, as RepDistiller stores it: here the rows belong to f1.": (
-            lambda f1, f2: pooled_flow(f1, f2).mT
         ),
     },
     hints=[
@@ -182,14 +122,6 @@ POOLED = Exercise(
         "F.adaptive_max_pool2d takes the size that you want. After it, both maps have h·w places.",
         "Pool f1 to f2.shape[2:], flatten both, multiply, divide by h·w of f2.",
     ],
-    also_right={
-        "max_pool2d": lambda f1, f2: einsum_flow(
-            F.max_pool2d(f1, (f1.shape[2] // f2.shape[2], f1.shape[3] // f2.shape[3])), f2
-        ),
-        "unflatten": lambda f1, f2: flow(
-            f1.unflatten(3, (f2.shape[3], -1)).unflatten(2, (f2.shape[2], -1)).amax(dim=(3, 5)), f2
-        ),
-    },
 )
 
 MEMORY = Question(

@@ -2,10 +2,10 @@
 
 import math
 
-import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.ft import ft, reconstruction, unit_factor
 
 
@@ -20,14 +20,11 @@ def collapsed(F_s, F_t):
     return ft(e_s, e_t, p=1)
 
 
-def factors(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
 def two_pairs():
     return [
-        (factors(1, 4, 3, 4, 4), factors(2, 4, 3, 4, 4)),
-        (2 * factors(3, 2, 6, 2, 3), 0.1 * factors(4, 2, 6, 2, 3)),
+        (noise(1, 4, 3, 5, 2), noise(2, 4, 3, 5, 2)),
+        (2 * noise(3, 2, 6, 4, 3), 0.1 * noise(4, 2, 6, 4, 3)),
+        (noise(5, 1, 2, 3, 5).abs(), noise(6, 1, 2, 3, 5).abs()),
     ]
 
 
@@ -40,20 +37,8 @@ def per_pixel(f):
     return F.normalize(f, dim=1)
 
 
-def per_channel(f):
-    return F.normalize(f.flatten(2), dim=2).view_as(f)
-
-
-def per_batch(f):
-    return f / f.norm()
-
-
 def over_samples(f):
     return F.normalize(f, dim=0)
-
-
-def by_sum(f):
-    return F.normalize(f.flatten(1), p=1, dim=1).view_as(f)
 
 
 def energy_gap(s, t, power=2, dim=1, scale=lambda e: F.normalize(e, dim=1)):
@@ -69,33 +54,11 @@ RECONSTRUCTION = Exercise(
     reference=reconstruction,
     cases=two_pairs,
     detached=("x_t",),
-    mistakes={
-        "You average over the entries as well (so does RepDistiller): the equation sums the squares of a sample and "
-        "averages over the N samples only.": lambda r, t: F.mse_loss(r, t.detach()),
-        "The sum is not divided by the batch: the loss grows with N.": (
-            lambda r, t: F.mse_loss(r, t.detach(), reduction="sum")
-        ),
-        "This is the mean of absolute values, as in the authors' code; the paper's equation has squares.": (
-            lambda r, t: F.l1_loss(r, t.detach())
-        ),
-        "These are absolute values, summed per sample; the equation has squares.": (
-            lambda r, t: (r - t.detach()).abs().flatten(1).sum(1).mean()
-        ),
-        "This is the length of the gap, not its square: the root is too many.": (
-            lambda r, t: (r - t.detach()).flatten(1).norm(dim=1).mean()
-        ),
-        "There is no 1/2 in this equation (FitNet's has one).": lambda r, t: reconstruction(r, t) / 2,
-    },
     hints=[
         "||.||^2 of a sample: take the gap, square it, add up everything that belongs to the sample.",
         "Sum over dimensions 1, 2 and 3; that leaves one number per sample, (N). Then the mean.",
         "gap = rebuilt - x_t.detach(); its square, .sum(dim=(1, 2, 3)), .mean().",
     ],
-    also_right={
-        "sum over all by N": lambda r, t: F.mse_loss(r, t.detach(), reduction="sum") / len(r),
-        "norm squared": lambda r, t: (t.detach() - r).flatten(1).norm(dim=1).pow(2).mean(),
-        "mean times entries": lambda r, t: F.mse_loss(r, t.detach()) * r[0].numel(),
-    },
     stars=1,
 )
 
@@ -105,25 +68,13 @@ UNIT = Exercise(
     "f: factors (N, C, H, W), none of them zero.",
     reference=unit_factor,
     uses=("_tensors.unit",),
-    cases=lambda: [(factors(1, 4, 3, 4, 4),), (5 * factors(2, 2, 6, 2, 3),)],
+    cases=lambda: [(noise(1, 4, 3, 5, 2),), (5 * noise(2, 2, 6, 4, 3),), (noise(3, 1, 2, 3, 5).abs() + 1,)],
     mistakes={
         "You scale the channels at each pixel: then an empty corner counts as much as the object. The whole factor of "
         "a sample is one vector: flatten it first.": per_pixel,
-        "You scale every channel by itself: a weak channel then counts as much as a strong one. The whole factor of a "
-        "sample is one vector.": per_channel,
-        "This is the length of the whole batch: the result for one image then depends on the others. Take a length per "
-        "sample.": per_batch,
         "The norm runs over the samples (dim=0): it must run over all that belongs to one sample.": over_samples,
-        "You divide by the sum of absolute values. Length is the root of the sum of squares; in F.normalize(x, 1) the "
-        "1 is p, not the dimension: name the arguments.": by_sum,
-        "You divide by the squared length: the result has length 1 / length. Take the root.": (
-            lambda f: f / f.pow(2).sum(dim=(1, 2, 3), keepdim=True)
-        ),
         "You divide by the root mean square: use the sum of squares under the root, not their mean.": (
             lambda f: f / f.pow(2).mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        ),
-        "The numbers are right, the shape is not: it is flat. Bring it back to (N, C, H, W).": (
-            lambda f: unit_factor(f).flatten(1)
         ),
         "The channels are gone: you scaled a map of energy, as RepDistiller does. Keep the factor whole.": (
             lambda f: F.normalize(f.pow(2).mean(dim=1).flatten(1), dim=1)
@@ -134,11 +85,6 @@ UNIT = Exercise(
         "flatten(1) makes rows of C·H·W numbers; .norm(dim=1) of these gives N lengths.",
         "Divide f by the lengths, after giving these three dimensions of size 1: length[:, None, None, None].",
     ],
-    also_right={
-        "F.normalize": lambda f: F.normalize(f.flatten(1), dim=1).view_as(f),
-        "three dimensions": lambda f: f / f.pow(2).sum(dim=(1, 2, 3), keepdim=True).sqrt(),
-        "vector_norm": lambda f: f / torch.linalg.vector_norm(f, dim=(1, 2, 3), keepdim=True),
-    },
     stars=1,
 )
 
@@ -152,55 +98,22 @@ LOSS = Exercise(
     cases=two_pairs,
     detached=("F_t",),
     mistakes={
-        "Nothing is scaled to length 1: the loss then changes with the size of the features, and the translator can "
-        "win by getting the size right.": lambda s, t: (s - t.detach()).abs().mean(),
-        "Only the teacher's factor has length 1: scale the student's too.": (
-            lambda s, t: (s - unit_factor(t.detach())).abs().mean()
-        ),
-        "Only the student's factor has length 1: scale the teacher's too.": (
-            lambda s, t: (unit_factor(s) - t.detach()).abs().mean()
-        ),
         "You sum over the entries: this is the norm itself, M = C·H·W times the mean. The weight 500 belongs to the "
         "mean.": lambda s, t: gap(s, t).abs().sum(dim=1).mean(),
-        "You sum over samples and entries: take the mean over both.": lambda s, t: gap(s, t).abs().sum(),
-        "These are squares (p = 2 without its root, and a mean): p = 1 takes absolute values.": (
-            lambda s, t: gap(s, t).pow(2).mean()
-        ),
         "This is p = 2, a Euclidean norm per sample: the exercise asks for p = 1.": (
             lambda s, t: gap(s, t).norm(dim=1).mean()
-        ),
-        "This is the square of p = 2, which is 2 - 2 cos: the exercise asks for p = 1.": (
-            lambda s, t: gap(s, t).pow(2).sum(dim=1).mean()
         ),
         "The channels are gone: this compares maps of energy, as RepDistiller does. It cannot tell which channel says "
         "what. Keep the factor whole.": lambda s, t: energy_gap(s, t).abs().mean(),
         "You scale the channels at each pixel; the whole factor of a sample is one vector.": (
             lambda s, t: gap(s, t, per_pixel).abs().mean()
         ),
-        "You scale every channel by itself; the whole factor of a sample is one vector.": (
-            lambda s, t: gap(s, t, per_channel).abs().mean()
-        ),
-        "The norm runs over the samples (dim=0): it must run over all that belongs to one sample.": (
-            lambda s, t: gap(s, t, over_samples).abs().mean()
-        ),
-        "This is the length of the whole batch; every sample has a length of its own.": (
-            lambda s, t: gap(s, t, per_batch).abs().mean()
-        ),
-        "You divide by the sum of absolute values; length is the root of the sum of squares. In F.normalize(x, 1) the "
-        "1 is p, not the dimension.": lambda s, t: gap(s, t, by_sum).abs().mean(),
-        "Without absolute values gaps of opposite sign cancel.": lambda s, t: gap(s, t).mean(),
     },
     hints=[
         "Three steps: both factors to length 1, their difference, the mean of its absolute values.",
         "flatten(1) makes a sample's factor one vector; F.normalize(..., dim=1) gives it length 1. Detach F_t.",
         "a and b are the two scaled, flattened factors; the loss is (a - b).abs().mean().",
     ],
-    also_right={
-        "l1_loss": lambda s, t: F.l1_loss(unit_factor(s), unit_factor(t.detach())),
-        "the norm over M": lambda s, t: gap(s, t).norm(p=1, dim=1).mean() / s[0].numel(),
-        "channels last": lambda s, t: gap(s.movedim(1, -1), t.movedim(1, -1)).abs().mean(),
-        "teacher first": lambda s, t: (unit_factor(t.detach()) - unit_factor(s)).abs().mean(),
-    },
 )
 
 COLLAPSED = Exercise(
@@ -213,28 +126,8 @@ COLLAPSED = Exercise(
     cases=two_pairs,
     detached=("F_t",),
     mistakes={
-        "These are means without the square: channels of opposite sign cancel.": (
-            lambda s, t: (
-                (F.normalize(s.mean(dim=1).flatten(1), dim=1) - F.normalize(t.detach().mean(dim=1).flatten(1), dim=1))
-                .abs()
-                .mean()
-            )
-        ),
-        "You take absolute values where energy is squares: the strongest channels then count for less.": (
-            lambda s, t: energy_gap(s, t, power=1).abs().mean()
-        ),
-        "Nothing is scaled to length 1: the loss then changes with the size of the features.": (
-            lambda s, t: energy_gap(s, t, scale=lambda e: e).abs().mean()
-        ),
-        "You average over the places and keep the channels: it is the other way round.": (
-            lambda s, t: energy_gap(s, t, dim=(2, 3)).abs().mean()
-        ),
         "The differences are squared: that is AT's distance. Here it is absolute values.": (
             lambda s, t: energy_gap(s, t).pow(2).mean()
-        ),
-        "You sum over the pixels: take their mean.": lambda s, t: energy_gap(s, t).abs().sum(dim=1).mean(),
-        "The length is that of the whole batch; every sample has a length of its own.": (
-            lambda s, t: energy_gap(s, t, scale=per_batch).abs().mean()
         ),
         "Nothing was collapsed: this is the paper's distance between whole factors.": ft_loss,
     },
@@ -243,16 +136,6 @@ COLLAPSED = Exercise(
         "From there on it is your ft.loss: flatten, length 1, mean of absolute differences.",
         "e = f.pow(2), averaged over dim=1, then flatten(1); F.normalize(e, dim=1) for both; detach F_t.",
     ],
-    also_right={
-        "sum over channels": lambda s, t: (
-            (unit_factor(s.pow(2).sum(1, keepdim=True)) - unit_factor(t.detach().pow(2).sum(1, keepdim=True)))
-            .abs()
-            .mean()
-        ),
-        "l1_loss": lambda s, t: F.l1_loss(
-            F.normalize((s**2).mean(1).flatten(1)), F.normalize((t.detach() ** 2).mean(1).flatten(1))
-        ),
-    },
 )
 
 COSINE = Question(

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.kd import kd, soften
 
 
@@ -14,12 +15,7 @@ def kd_total(z_s, z_t, y, T, alpha, gamma):
 
 
 def logits(seed, n, k=10, size=3.0):
-    return size * torch.randn(n, k, generator=torch.Generator().manual_seed(seed))
-
-
-def by_hand(z_s, z_t, T):
-    p_s, p_t = soften(z_s, T), soften(z_t.detach(), T)
-    return T**2 * (p_t * (p_t.log() - p_s.log())).sum() / len(z_s)
+    return size * noise(seed, n, k)
 
 
 def divergence(log_p_s, p_t, T, **how):
@@ -30,26 +26,12 @@ SOFTEN = Exercise(
     name="kd.soften",
     prompt="Class probabilities (N, K) of logits z (N, K) at temperature T.",
     reference=soften,
-    cases=lambda: [(logits(1, 4), 4.0), (logits(2, 3, k=5), 0.5)],
-    mistakes={
-        "Divide the logits by T before the softmax, not the probabilities after it: they must sum to 1.": (
-            lambda z, T: F.softmax(z, dim=1) / T
-        ),
-        "The softmax runs over the batch (dim=0); each image's probabilities must sum to 1: run it over the classes.": (
-            lambda z, T: F.softmax(z / T, dim=0)
-        ),
-        "You multiply by T: that sharpens. A high temperature must flatten.": lambda z, T: F.softmax(z * T, dim=1),
-        "T plays no part in your result.": lambda z, T: F.softmax(z, dim=1),
-        "These are logarithms (log_softmax); the exercise asks for the probabilities.": (
-            lambda z, T: F.log_softmax(z / T, dim=1)
-        ),
-    },
+    cases=lambda: [(logits(1, 4), 3.0), (logits(2, 3, k=5), 0.5), (logits(3, 1, k=7), 6.0)],
     hints=[
         "At T = 1 this is the ordinary softmax over the classes.",
         "A large T must bring all probabilities near 1/K: what can T do to the logits so that they come closer?",
         "Divide the logits by T, then take the softmax over dim=1.",
     ],
-    also_right={"written with exp": lambda z, T: torch.exp(z / T) / torch.exp(z / T).sum(dim=1, keepdim=True)},
     stars=1,
 )
 
@@ -59,36 +41,16 @@ LOSS = Exercise(
     "z_s, z_t: logits (N, K) of student and teacher. No gradient may reach z_t.",
     reference=kd,
     called="kd_loss",
-    cases=lambda: [(logits(1, 8), logits(2, 8), 3.0), (logits(3, 5, k=4), logits(4, 5, k=4), 2.0)],
+    cases=lambda: [
+        (logits(1, 8), logits(2, 8), 3.0),
+        (logits(3, 5, k=4), logits(4, 5, k=4), 2.0),
+        (logits(5, 1, k=6), logits(6, 1, k=6), 0.5),
+    ],
     detached=("z_t",),
     mistakes={
         "T² is missing: without it the gradient fades as T grows.": lambda s, t, T: kd(s, t.detach(), T) / T**2,
-        'reduction="mean" divides by the number of classes too; the equation divides by N only: use "batchmean".': (
-            lambda s, t, T: kd(s, t.detach(), T) / s.shape[1]
-        ),
-        'Two at once: reduction="mean" divides by the number of classes too, and T² is missing.': (
-            lambda s, t, T: kd(s, t.detach(), T) / s.shape[1] / T**2
-        ),
-        'reduction="sum" does not divide by the batch: the loss grows with N. Use "batchmean".': (
-            lambda s, t, T: kd(s, t.detach(), T) * len(s)
-        ),
         "Student and teacher have changed places: kl_div(input, target) takes the student's log-probabilities first.": (
             lambda s, t, T: divergence(F.log_softmax(t.detach() / T, 1), F.softmax(s / T, 1), T)
-        ),
-        "kl_div got the student's probabilities; it wants their logarithms: log_softmax.": (
-            lambda s, t, T: divergence(F.softmax(s / T, 1), F.softmax(t.detach() / T, 1), T)
-        ),
-        "Only the student was softened: divide the teacher's logits by T as well.": (
-            lambda s, t, T: divergence(F.log_softmax(s / T, 1), F.softmax(t.detach(), 1), T)
-        ),
-        "Only the teacher was softened: divide the student's logits by T as well.": (
-            lambda s, t, T: divergence(F.log_softmax(s, 1), F.softmax(t.detach() / T, 1), T)
-        ),
-        "The softmax runs over the batch (dim=0): it must run over the classes (dim=1).": (
-            lambda s, t, T: divergence(F.log_softmax(s / T, 0), F.softmax(t.detach() / T, 0), T)
-        ),
-        "This multiplies by T once; the gradient of the softened softmax holds 1/T twice, so it takes T².": (
-            lambda s, t, T: kd(s, t.detach(), T) / T
         ),
         "This is the cross-entropy with soft targets: its gradient is right, its value too large by the teacher's "
         "entropy. Subtract that, or use kl_div.": (
@@ -100,19 +62,6 @@ LOSS = Exercise(
         "F.log_softmax(z_s / T, dim=1) for the student; F.softmax for the teacher, whose logits are detached.",
         'F.kl_div(student_log_probabilities, teacher_probabilities, reduction="batchmean"), then times T**2.',
     ],
-    also_right={
-        "by hand": by_hand,
-        "log_target": lambda s, t, T: divergence(
-            F.log_softmax(s / T, 1), F.log_softmax(t.detach() / T, 1), T, log_target=True
-        ),
-        "mean over samples of sums": lambda s, t, T: (
-            T * T * F.kl_div(F.log_softmax(s / T, 1), F.softmax(t.detach() / T, 1), reduction="none").sum(1).mean()
-        ),
-        "cross-entropy minus entropy": lambda s, t, T: (
-            T**2
-            * (F.cross_entropy(s / T, soften(t.detach(), T)) - F.cross_entropy(t.detach() / T, soften(t.detach(), T)))
-        ),
-    },
 )
 
 TOTAL = Exercise(
@@ -124,26 +73,15 @@ TOTAL = Exercise(
     cases=lambda: [
         (logits(1, 6), logits(2, 6), torch.tensor([0, 3, 9, 1, 1, 5]), 3.0, 0.9, 0.1),
         (logits(5, 3, k=4), logits(6, 3, k=4), torch.tensor([2, 0, 3]), 2.0, 0.3, 1.0),
+        (logits(7, 1, k=5), logits(8, 1, k=5), torch.tensor([4]), 4.0, 0.5, 0.7),
     ],
     detached=("z_t",),
     mistakes={
-        "alpha and gamma have changed places: here alpha weighs the teacher. Programs differ in this: always look.": (
-            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, gamma, alpha)
-        ),
-        "gamma is not 1 - alpha: it is a weight of its own.": (
-            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha, 1 - alpha)
-        ),
         "The labels' term was softened too: it wants the student's logits at T = 1.": (
             lambda s, t, y, T, alpha, gamma: gamma * F.cross_entropy(s / T, y) + alpha * kd(s, t.detach(), T)
         ),
-        "T² is missing: without it alpha would have to change with T.": (
-            lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha / T**2, gamma)
-        ),
     },
     hints=["F.cross_entropy(z_s, y) takes raw logits.", "Add your KD loss, each term times its own weight."],
-    also_right={
-        "from parts": lambda s, t, y, T, alpha, gamma: alpha * by_hand(s, t, T) + gamma * F.cross_entropy(s, y)
-    },
 )
 
 SMOOTHING = Question(

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import loud_maps
 from kd_teach.methods.nst import nst, patterns, polynomial
 
 
@@ -22,16 +23,13 @@ def place_gram(f):
     return x.mT @ x / f.shape[1]
 
 
-def maps(seed, *shape):
-    """Signed feature maps with channels of unequal size, so that a forgotten normalisation shows."""
-    generator = torch.Generator().manual_seed(seed)
-    loud = torch.linspace(0.5, 2, shape[1]).view(-1, 1, 1)
-    return loud * torch.randn(*shape, generator=generator) + 0.4
-
-
 def pairs():
-    """Student and teacher on one grid, with as many channels and with fewer."""
-    return [(maps(1, 3, 4, 2, 3), maps(2, 3, 6, 2, 3)), (maps(3, 2, 5, 3, 3), maps(4, 2, 3, 3, 3))]
+    """Student and teacher on one grid."""
+    return [
+        (loud_maps(1, 3, 4, 2, 5), loud_maps(2, 3, 6, 2, 5)),
+        (loud_maps(3, 2, 6, 3, 4), loud_maps(4, 2, 5, 3, 4)),
+        (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 2, 4).abs()),
+    ]
 
 
 def unit(f):
@@ -64,37 +62,8 @@ def terms(f_s, f_t, combine):
     return combine(*discrepancies(f_s, f_t)).mean()
 
 
-def summed(kernel_values):
-    return kernel_values.sum(dim=(1, 2))
-
-
 def by_rows(kernel_values):
     return kernel_values.sum(dim=(1, 2)) / kernel_values.shape[1]
-
-
-def naive(f_s, f_t):
-    x, y = unit(f_s), unit(f_t.detach())
-    k = lambda a, b: (a[:, :, None] * b[:, None]).sum(dim=3).pow(2).mean(dim=(1, 2))
-    return (k(x, x) + k(y, y) - 2 * k(x, y)).mean()
-
-
-def by_einsum(f_s, f_t):
-    x, y = unit(f_s), unit(f_t.detach())
-    k = lambda a, b: torch.einsum("nip,njp->nij", a, b).square().sum() / (len(a) * a.shape[1] * b.shape[1])
-    return k(x, x) - 2 * k(x, y) + k(y, y)
-
-
-def by_places(f_s, f_t):
-    return (place_gram(f_s) - place_gram(f_t.detach())).pow(2).sum(dim=(1, 2)).mean()
-
-
-def mean_patterns(f_s, f_t, normalise=unit):
-    return normalise(f_s).mean(dim=1), normalise(f_t.detach()).mean(dim=1)
-
-
-def by_mean_patterns(f_s, f_t):
-    a, b = mean_patterns(f_s, f_t)
-    return sum(sign * (p * q).sum(dim=1).mean() for sign, p, q in ((1, a, a), (1, b, b), (-2, a, b)))
 
 
 PATTERNS = Exercise(
@@ -103,31 +72,10 @@ PATTERNS = Exercise(
     "to Euclidean length 1 over its places.",
     reference=patterns,
     uses=("_tensors.unit",),
-    cases=lambda: [(maps(1, 3, 4, 2, 3),), (maps(2, 2, 6, 3, 3),)],
+    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 5),), (loud_maps(3, 1, 3, 2, 4).abs(),)],
     mistakes={
-        "The channels are not normalised: divide each by its length, or a loud channel counts for more.": (
-            lambda f: f.flatten(2)
-        ),
-        "The length was taken over the channels (dim=1): that makes each place a unit vector. The places of one "
-        "channel form the pattern.": lambda f: F.normalize(f.flatten(2), dim=1),
-        "The length was taken over the batch (dim=0): no image may depend on another.": (
-            lambda f: F.normalize(f.flatten(2), dim=0)
-        ),
-        "One length for all channels of an image: a loud channel stays louder than the others. Each needs its own.": (
-            lambda f: F.normalize(f.flatten(1), dim=1).unflatten(1, (f.shape[1], -1))
-        ),
-        "One length for the whole batch: name the dimension of the places.": lambda f: f.flatten(2) / f.norm(),
-        "Each channel was divided by its sum of absolute values; Euclidean length 1 is asked for.": (
-            lambda f: F.normalize(f.flatten(2), p=1, dim=2)
-        ),
-        "Each channel was divided by its squared length: take the root.": (
-            lambda f: f.flatten(2) / f.flatten(2).pow(2).sum(dim=2, keepdim=True)
-        ),
         "The mean was taken away first (a correlation): the pattern keeps its level.": (
             lambda f: F.normalize(f.flatten(2) - f.flatten(2).mean(dim=2, keepdim=True), dim=2)
-        ),
-        "Each channel was divided by its largest value: length 1 is asked for, not height 1.": (
-            lambda f: f.flatten(2) / f.flatten(2).abs().amax(dim=2, keepdim=True)
         ),
     },
     hints=[
@@ -135,11 +83,6 @@ PATTERNS = Exercise(
         "flatten(2) makes (N, C, HW). Which of its three dimensions holds the places?",
         "x = f.flatten(2), then x divided by x.norm(dim=2, keepdim=True).",
     ],
-    also_right={
-        "normalise": lambda f: F.normalize(f.flatten(2), dim=2),
-        "normalised on the grid": lambda f: (f / f.norm(dim=(2, 3), keepdim=True)).flatten(2),
-        "scaled beforehand": lambda f: F.normalize((f / f.abs().amax(dim=(2, 3), keepdim=True)).flatten(2), dim=2),
-    },
     stars=1,
 )
 
@@ -156,29 +99,12 @@ LOSS = Exercise(
         "The square is missing: this is the linear kernel x.y, which compares mean patterns only.": (
             lambda s, t: mmd(s, t, kernel=lambda cosine: cosine)
         ),
-        "The channels are not normalised: bring each to length 1 over its places first.": (
-            lambda s, t: mmd(s, t, normalise=lambda f: f.flatten(2))
-        ),
-        "The length was taken over the channels (dim=1); a pattern is one channel over its places (dim=2).": (
-            lambda s, t: mmd(s, t, normalise=lambda f: F.normalize(f.flatten(2), dim=1))
-        ),
-        "All channels of an image share one length; each channel needs its own.": (
-            lambda s, t: mmd(s, t, normalise=lambda f: f.flatten(2) / f.flatten(1).norm(dim=1)[:, None, None])
-        ),
         "The teacher's own term is missing: the loss goes below 0 and says nothing at 0. The gradient is right.": (
             lambda s, t: terms(s, t, lambda ss, tt, st: ss - 2 * st)
-        ),
-        "The student's own term is missing: it keeps the student's patterns from all becoming the same.": (
-            lambda s, t: terms(s, t, lambda ss, tt, st: tt - 2 * st)
         ),
         "Only the pairs of student and teacher are here; MMD² also needs each network's pairs with itself.": (
             lambda s, t: terms(s, t, lambda ss, tt, st: -2 * st)
         ),
-        "The pairs of student and teacher count twice: there is a (student, teacher) and a (teacher, student).": (
-            lambda s, t: terms(s, t, lambda ss, tt, st: ss + tt - st)
-        ),
-        "The pairs are added up: take the mean over C_s·C_s, C_t·C_t and C_s·C_t pairs, or unequal numbers of channels "
-        "cannot be compared.": lambda s, t: mmd(s, t, own=summed, cross=summed),
         "A mean over all pairs divides by both numbers of channels; yours divides by the first only.": (
             lambda s, t: mmd(s, t, own=by_rows, cross=by_rows)
         ),
@@ -188,25 +114,15 @@ LOSS = Exercise(
                 s, t, kernel=lambda k: k, own=lambda k: all_pairs(k) ** 2, cross=lambda k: all_pairs(k) ** 2
             )
         ),
-        "The images are added up: take their mean, or the loss grows with the batch.": lambda s, t: len(s) * mmd(s, t),
         "This is MMD, the root; the loss is MMD².": lambda s, t: terms(
             s, t, lambda ss, tt, st: (ss + tt - 2 * st).sqrt()
         ),
-        "A half too much: the paper's 1/2 belongs to the weight lambda / 2.": lambda s, t: mmd(s, t) / 2,
     },
     hints=[
         "Unit patterns x (N, C_s, HW) and y (N, C_t, HW); then three means of squared products.",
         "x @ y.mT holds all products of a student's with a teacher's channel: (N, C_s, C_t).",
         "ss, tt, st = the means of (x @ x.mT)², (y @ y.mT)², (x @ y.mT)² over dim=(1, 2); ss + tt - 2 st; mean over N.",
     ],
-    also_right={
-        "all pairs, one by one": naive,
-        "places instead of channels": by_places,
-        "einsum": by_einsum,
-        "means over the batch first": lambda s, t: sum(
-            sign * term.mean() for sign, term in zip((1, 1, -2), discrepancies(s, t), strict=True)
-        ),
-    },
 )
 
 LINEAR = Exercise(
@@ -218,23 +134,15 @@ LINEAR = Exercise(
     cases=pairs,
     detached=("f_t",),
     mistakes={
-        "The channels are not normalised before their mean is taken.": lambda s, t: (
-            (s.flatten(2).mean(dim=1) - t.detach().flatten(2).mean(dim=1)).pow(2).sum(dim=1).mean()
-        ),
         "You normalised the mean pattern; the channels are normalised, one by one, before the mean.": lambda s, t: (
             (F.normalize(s.flatten(2).mean(dim=1), dim=1) - F.normalize(t.detach().flatten(2).mean(dim=1), dim=1))
             .pow(2)
             .sum(dim=1)
             .mean()
         ),
-        "This is the distance, not its square.": lambda s, t: torch.sub(*mean_patterns(s, t)).norm(dim=1).mean(),
-        "The mean of squares also divides by H·W: add up the places, average the images.": lambda s, t: F.mse_loss(
-            *mean_patterns(s, t)
-        ),
         "The patterns are added up: take their mean, since C_s and C_t may differ.": lambda s, t: (
             (unit(s).sum(dim=1) - unit(t.detach()).sum(dim=1)).pow(2).sum(dim=1).mean()
         ),
-        "The images are added up: take their mean.": lambda s, t: len(s) * mmd(s, t, kernel=lambda cosine: cosine),
         "This is the polynomial kernel (x.y)²: the linear one needs no square of the products.": mmd,
     },
     hints=[
@@ -242,10 +150,6 @@ LINEAR = Exercise(
         "So all three terms are products of two mean patterns: |a|² + |b|² - 2 a.b = ?",
         "Unit patterns, their mean over dim=1, the difference of the networks, its squares added up over the places.",
     ],
-    also_right={
-        "from the pairs": lambda s, t: mmd(s, t, kernel=lambda cosine: cosine),
-        "three products of mean patterns": by_mean_patterns,
-    },
 )
 
 
@@ -254,41 +158,12 @@ GRAM = Exercise(
     prompt="Which places are liked by the same channels: the matrices (N, HW, HW) X'X / C of feature maps f "
     "(N, C, H, W), where X (C, HW) holds the unit patterns of one image.",
     reference=place_gram,
-    cases=lambda: [(maps(1, 3, 4, 2, 3),), (maps(2, 2, 6, 2, 2),)],
-    mistakes={
-        "Channels by channels: this is X X', (C, C), which depends on the order of the channels and cannot be compared "
-        "where C differs. Transpose the first factor.": lambda f: unit(f) @ unit(f).mT / f.shape[1],
-        "Channels by channels, and not divided by C: places by places needs X' first.": (
-            lambda f: unit(f) @ unit(f).mT
-        ),
-        "The division by C is missing: a network of twice as many channels would have twice the matrix.": (
-            lambda f: unit(f).mT @ unit(f)
-        ),
-        "You divided by the number of places; the sum runs over the channels.": (
-            lambda f: unit(f).mT @ unit(f) / f[0, 0].numel()
-        ),
-        "The channels are not normalised: bring each to length 1 over its places first.": (
-            lambda f: f.flatten(2).mT @ f.flatten(2) / f.shape[1]
-        ),
-        "These are cosines between places: the length was taken over the channels (dim=1), not over the places.": (
-            lambda f: F.normalize(f.flatten(2), dim=1).mT @ F.normalize(f.flatten(2), dim=1)
-        ),
-        "The length was taken over the channels (dim=1), not over the places (dim=2).": (
-            lambda f: F.normalize(f.flatten(2), dim=1).mT @ F.normalize(f.flatten(2), dim=1) / f.shape[1]
-        ),
-        "The entries are squared: the square comes when two such matrices are compared.": (
-            lambda f: place_gram(f).pow(2)
-        ),
-    },
+    cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 4),), (loud_maps(3, 1, 3, 2, 4).abs(),)],
     hints=[
         "Entry (a, b) of one image: the mean over its channels of x[a] times x[b].",
         "With x (N, C, HW), x.mT is (N, HW, C): in which order gives the product (N, HW, HW)?",
         "x = the unit patterns; x.mT @ x, divided by the number of channels.",
     ],
-    also_right={
-        "einsum": lambda f: torch.einsum("nca,ncb->nab", unit(f), unit(f)) / f.shape[1],
-        "mean of outer products": lambda f: (unit(f)[..., :, None] * unit(f)[..., None, :]).mean(dim=1),
-    },
     stars=3,
 )
 

@@ -30,18 +30,30 @@ class NotAttempted(Exception):
 
 
 def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
-    """The same cases with every float multiplied by a random number near 1: signs, zeros and shapes stay.
+    """The same cases with other numbers and sizes: one sample more, or two, and every float times a number near 1.
 
-    Plain numbers too, one factor a case: T = 4 becomes 4.3, so that a formula right at 2 and 4 only is found.
+    Signs and zeros stay. Plain numbers change too, one factor a case: T = 4 becomes 4.3, so that a formula right at 2
+    and 4 only is found. As a sample counts what lies along a side as long as the first tensor has rows.
     """
     random = torch.Generator().manual_seed(seed)
 
-    def shake(x: Any) -> Any:
-        if torch.is_tensor(x) and x.is_floating_point():
-            return x * (1 + 0.2 * torch.rand(x.shape, generator=random))
-        return x * (1 + 0.2 * torch.rand((), generator=random).item()) if isinstance(x, float) else x
+    def other(x: Any, by: float) -> Any:
+        if torch.is_tensor(x):
+            return x * (1 + by * torch.rand(x.shape, generator=random)) if x.is_floating_point() else x
+        return x * (1 + by * torch.rand((), generator=random).item()) if isinstance(x, float) else x
 
-    return [tuple(shake(x) for x in case) for case in cases]
+    def longer(x: Any, N: int, rows: Tensor) -> Any:
+        for dim in range(x.ndim) if torch.is_tensor(x) else ():
+            if x.shape[dim] == N:
+                x = torch.cat([x, other(x.index_select(dim, rows), 1)], dim)
+        return x
+
+    def changed(case: Case) -> Case:
+        N = next((len(x) for x in case if torch.is_tensor(x) and x.ndim), 1)
+        rows = torch.randint(N, (1 + seed % 2,), generator=random)
+        return tuple(other(longer(x, N, rows), 0.2) for x in case)
+
+    return [changed(case) for case in cases]
 
 
 def observe(function: Callable, case: Case, gradient: bool = True) -> Observation:

@@ -3,9 +3,9 @@
 import math
 
 import torch
-import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.ofd import batch_margin, ofd, partial_distance
 
 
@@ -18,7 +18,7 @@ def margin(weight, bias):
 
 
 def values(seed, *shape):
-    return 1.5 * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return 1.5 * noise(seed, *shape)
 
 
 def by_table():
@@ -56,31 +56,20 @@ DISTANCE = Exercise(
     "s: the student's values behind its connector; target: the teacher's, already lifted to the margin. No gradient "
     "may reach target.",
     reference=partial_distance,
-    cases=lambda: [by_table(), (values(1, 3, 2, 4), values(2, 3, 2, 4))],
+    cases=lambda: [
+        by_table(),
+        (values(1, 3, 2, 4), values(2, 3, 2, 4)),
+        (values(3, 1, 3, 2), values(4, 1, 3, 2).abs()),
+    ],
     detached=("target",),
     mistakes={
         "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
             lambda s, t: (s - t.detach()) ** 2
         ),
-        "The mask is reversed: a student ABOVE a negative target is left in peace, and one below it is charged.": (
-            lambda s, t: charged(s, t.detach(), (s >= t) & (t <= 0))
-        ),
-        "Every neuron with a target of at most 0 is free here: one that lies above its target must still come down.": (
-            lambda s, t: charged(s, t.detach(), t <= 0)
-        ),
-        "Everything below the target is free here: where the target is positive, a student below it must rise.": (
-            lambda s, t: charged(s, t.detach(), s <= t)
-        ),
         "Both at most 0 is not enough: between a negative target and 0 the student is charged.": (
             lambda s, t: charged(s, t.detach(), (s <= 0) & (t <= 0))
         ),
-        "A target of exactly 0 is treated as a positive one: the case in the equation is target <= 0.": (
-            lambda s, t: charged(s, t.detach(), (s <= t) & (t < 0))
-        ),
         "The square is missing.": lambda s, t: torch.where((s <= t) & (t <= 0), 0.0, s - t.detach()).abs(),
-        "Both were rectified: a positive student is then charged up to 0 only, not down to its negative target.": (
-            lambda s, t: (s.relu() - t.detach().relu()) ** 2
-        ),
         "These are the free neurons; the others are to be charged.": (
             lambda s, t: (s - t.detach()) ** 2 * ((s <= t) & (t <= 0))
         ),
@@ -90,15 +79,6 @@ DISTANCE = Exercise(
         "Two conditions must hold at once for a neuron to be free: one on s and target, one on target alone.",
         "free = (s <= target) & (target <= 0); torch.where puts 0 there. The difference uses target.detach().",
     ],
-    also_right={
-        "a floor under the gap": lambda s, t: torch.where(
-            t > 0, s - t.detach(), (s - t.detach()).clamp(min=0)
-        ).square(),
-        "times a mask": lambda s, t: (s - t.detach()).pow(2) * ((s > t) | (t > 0)),
-        "two cases": lambda s, t: (
-            (t > 0).float() * (s - t.detach()) ** 2 + (t <= 0).float() * F.relu(s - t.detach()) ** 2
-        ),
-    },
 )
 
 MARGIN = Exercise(
@@ -119,19 +99,9 @@ MARGIN = Exercise(
         "You divide by the share above 0; divide by the share below.": (
             lambda w, b: b - w.abs() * density(b / w.abs()) / below(b / w.abs())
         ),
-        "A negative weight mirrors the Gaussian, it does not make its spread negative: take its absolute value.": (
-            lambda w, b: b - w * density(b / w) / below(-b / w)
-        ),
         "weight is the standard deviation, not the variance: no root.": lambda w, b: margin(w.abs().sqrt(), b),
-        "weight is the standard deviation; you used its square as one.": lambda w, b: margin(w**2, b),
         "The density was taken at bias, not at bias / |weight|.": (
             lambda w, b: b - w.abs() * density(b) / below(-b / w.abs())
-        ),
-        "A |weight| is missing before the ratio of density and share.": (
-            lambda w, b: b - density(b / w.abs()) / below(-b / w.abs())
-        ),
-        "The bias plays no part in your result: that holds for bias 0 only.": (
-            lambda w, b: -w.abs() * math.sqrt(2 / math.pi)
         ),
         "This jumps to -3 |weight| where few values are negative, as the authors' code does; follow the equation.": (
             of_authors
@@ -142,18 +112,6 @@ MARGIN = Exercise(
         "Below a point -x the mean of a standard Gaussian is minus its density there, over its share below there.",
         "m = bias - |weight| * phi(x) / Phi(-x) with x = bias / |weight|; Phi(-x) = erfc(x / sqrt(2)) / 2.",
     ],
-    also_right={
-        "torch.distributions": lambda w, b: (
-            b
-            - w.abs()
-            * torch.distributions.Normal(0.0, 1.0).log_prob(b / w.abs()).exp()
-            / torch.distributions.Normal(0.0, 1.0).cdf(-b / w.abs())
-        ),
-        "one minus the share above": lambda w, b: b - w.abs() * density(b / w.abs()) / (1 - below(b / w.abs())),
-        "without underflow": lambda w, b: (
-            b - w.abs() * math.sqrt(2 / math.pi) / torch.special.erfcx(b / w.abs() / math.sqrt(2))
-        ),
-    },
     stars=3,
 )
 
@@ -165,44 +123,24 @@ LOSS = Exercise(
     reference=ofd,
     called="ofd_loss",
     uses=("ofd.partial_distance",),
-    cases=lambda: [  # as wide as they have channels, so that a margin along the wrong axis is seen for what it is
-        (values(1, 2, 3, 2, 3), values(2, 2, 3, 2, 3), torch.tensor([-0.4, -0.9, -1.6])),
-        (values(3, 4, 2, 5, 2), values(4, 4, 2, 5, 2), torch.tensor([-1.2, -0.3])),
+    cases=lambda: [  # one as wide as it has channels, so that a margin along the wrong axis is seen for what it is
+        (values(1, 4, 3, 2, 3), values(2, 4, 3, 2, 3), torch.tensor([-0.4, -0.9, -1.6])),
+        (values(3, 3, 2, 5, 4), values(4, 3, 2, 5, 4), torch.tensor([-1.2, -0.3])),
+        (values(5, 1, 2, 3, 4), values(6, 1, 2, 3, 4).relu(), torch.tensor([-0.5, -0.8])),
     ],
     detached=("t", "m"),
     mistakes={
-        "The margin is missing: the teacher's lower values must be lifted to it.": (
-            lambda s, t, m: partial_distance(s, t).sum() / len(s)
-        ),
         "The margin runs along the last axis, the width: it belongs to the channels. Give it two more axes.": (
             lambda s, t, m: partial_distance(s, torch.maximum(t, m)).sum() / len(s)
         ),
-        "Smaller and larger have changed places: the margin is a floor under the teacher.": (
-            lambda s, t, m: partial_distance(s, torch.minimum(t, m[:, None, None])).sum() / len(s)
-        ),
         "The student was lifted to the margin too: then it never gets far enough below to be free.": (
             lambda s, t, m: partial_distance(lifted(s, m), lifted(t, m)).sum() / len(s)
-        ),
-        "The teacher was rectified: no target is negative, and every student above 0 is drawn to 0 at most.": (
-            lambda s, t, m: partial_distance(s, t.relu()).sum() / len(s)
-        ),
-        "These are margins of the batch: they jump from step to step. Use the m that is given.": (
-            lambda s, t, m: partial_distance(s, lifted(t, batch_margin(t))).sum() / len(s)
         ),
         "The mask looks at the teacher's raw value; it must look at the lifted one.": (
             lambda s, t, m: charged(s, lifted(t, m).detach(), (s <= t) & (t <= 0)).sum() / len(s)
         ),
         "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
             lambda s, t, m: (s - lifted(t, m).detach()).pow(2).sum() / len(s)
-        ),
-        "The mask is reversed: a student ABOVE a negative target is left in peace, and one below it is charged.": (
-            lambda s, t, m: charged(s, lifted(t, m).detach(), (s >= lifted(t, m)) & (lifted(t, m) <= 0)).sum() / len(s)
-        ),
-        "This is a mean over neurons too; the paper sums them. It would need a weight C·H·W times as large.": (
-            lambda s, t, m: partial_distance(s, lifted(t, m)).mean()
-        ),
-        "The sum runs over the batch as well: divide by its size, or the loss grows with N.": (
-            lambda s, t, m: partial_distance(s, lifted(t, m)).sum()
         ),
         "The square is missing.": lambda s, t, m: (
             torch.where((s <= lifted(t, m)) & (lifted(t, m) <= 0), 0.0, s - lifted(t, m).detach()).abs().sum() / len(s)
@@ -213,17 +151,6 @@ LOSS = Exercise(
         "A tensor (C,) meets a map (N, C, H, W) from the right; it needs two more axes to lie along the channels.",
         "Your partial distance to torch.maximum(t, m[:, None, None]), detached; its sum divided by len(s).",
     ],
-    also_right={
-        "mean over the batch of sums": lambda s, t, m: (
-            partial_distance(s, lifted(t, m).detach()).flatten(1).sum(1).mean()
-        ),
-        "where instead of maximum": lambda s, t, m: (
-            partial_distance(s, torch.where(t > m.view(1, -1, 1, 1), t, m.view(1, -1, 1, 1)).detach()).sum() / len(s)
-        ),
-        "a floor under the gap": lambda s, t, m: (
-            torch.where(t.detach() > 0, s - t.detach(), F.relu(s - lifted(t, m).detach())).square().sum() / len(s)
-        ),
-    },
 )
 
 BATCH = Exercise(
@@ -233,8 +160,9 @@ BATCH = Exercise(
     reference=batch_margin,
     called="margin_of_batch",
     cases=lambda: [
-        (values(1, 3, 4, 2, 3) + torch.tensor([0.0, 9.0, -1.0, 1.0])[:, None, None],),
-        (values(2, 2, 3, 3, 3) + torch.tensor([9.0, 1.0, 0.0])[:, None, None],),
+        (values(1, 3, 4, 2, 5) + torch.tensor([0.0, 9.0, -1.0, 1.0])[:, None, None],),
+        (values(3, 1, 2, 3, 4).abs(),),
+        (values(2, 2, 3, 5, 4) + torch.tensor([9.0, 1.0, 0.0])[:, None, None],),
     ],
     gradient=False,
     mistakes={
@@ -258,12 +186,6 @@ BATCH = Exercise(
         "Two numbers per channel: the sum of its negative values and how many there are.",
         "Sum over dim=(0, 2, 3); where the count is 0, a count of 1 gives 0 as well.",
     ],
-    also_right={
-        "channel by channel": lambda t: torch.stack(
-            [c[c < 0].mean() if (c < 0).any() else c.new_zeros(()) for c in t.transpose(0, 1)]
-        ),
-        "a small number under the division": lambda t: t.clamp(max=0).sum((0, 2, 3)) / ((t < 0).sum((0, 2, 3)) + 1e-6),
-    },
 )
 
 FREE = Question(

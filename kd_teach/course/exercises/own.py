@@ -1,8 +1,7 @@
 """Exercises of `16_your_own`."""
 
-import torch
-
 from kd_teach.course.exercises.exercise import Exercise
+from kd_teach.course.exercises.inputs import noise
 
 
 def centred_loss(z_s, z_t):
@@ -12,11 +11,7 @@ def centred_loss(z_s, z_t):
 
 
 def logits(seed, n, k):
-    return 3 * torch.randn(n, k, generator=torch.Generator().manual_seed(seed)) + 1
-
-
-def centre(z, dim):
-    return z - z.mean(dim=dim, keepdim=True)
+    return 3 * noise(seed, n, k) + 1
 
 
 CENTRED = Exercise(
@@ -24,32 +19,16 @@ CENTRED = Exercise(
     prompt="Mean over samples and classes of the squared difference of logits, each sample's logits centred first.\n"
     "z_s, z_t: (N, K). One number; no gradient may reach z_t.",
     reference=centred_loss,
-    cases=lambda: [(logits(1, 6, 10), logits(2, 6, 10)), (logits(3, 3, 4), logits(4, 3, 4))],
+    cases=lambda: [
+        (logits(1, 6, 10), logits(2, 6, 10)),
+        (logits(3, 3, 4), logits(4, 3, 4)),
+        (logits(5, 1, 7), logits(6, 1, 7)),
+    ],
     detached=("z_t",),
-    mistakes={
-        "The logits are not centred: subtract each sample's mean, for a softmax does not see it.": (
-            lambda s, t: (s - t.detach()).pow(2).mean()
-        ),
-        "The mean runs over the batch (dim=0); each sample is centred over its classes.": (
-            lambda s, t: (centre(s, 0) - centre(t.detach(), 0)).pow(2).mean()
-        ),
-        "Only the student is centred.": lambda s, t: (centre(s, 1) - t.detach()).pow(2).mean(),
-        "Only the teacher is centred.": lambda s, t: (s - centre(t.detach(), 1)).pow(2).mean(),
-        "The square is missing: this is the mean of absolute differences.": (
-            lambda s, t: (centre(s, 1) - centre(t.detach(), 1)).abs().mean()
-        ),
-        "Summed over the classes; the exercise asks for the mean over samples and classes.": (
-            lambda s, t: (centre(s, 1) - centre(t.detach(), 1)).pow(2).sum(dim=1).mean()
-        ),
-    },
     hints=[
         "z.mean(dim=1, keepdim=True) is (N, 1): subtract it from z.",
         "Centre both, subtract, square, average over everything. Detach the teacher's logits first.",
     ],
-    also_right={
-        "centre the difference": lambda s, t: centre(s - t.detach(), 1).pow(2).mean(),
-        "variance of the difference": lambda s, t: (s - t.detach()).var(dim=1, unbiased=False).mean(),
-    },
 )
 
 EXERCISES = [CENTRED]

@@ -4,7 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
-from kd_teach.methods.pkt import PKTLoss, neighbour_probabilities, pkt
+from kd_teach.course.exercises.inputs import noise
+from kd_teach.methods.pkt import neighbour_probabilities, pkt
 
 
 def probabilities(e):
@@ -13,7 +14,7 @@ def probabilities(e):
 
 def cloud(seed, n, d):
     """Inner products above -1, so that a kernel of them is positive and its mistake is no NaN."""
-    return 0.4 * torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+    return 0.4 * noise(seed, n, d)
 
 
 def cosines(e):
@@ -50,15 +51,6 @@ def with_picks(pick, s, t):
     return divergence(off_diagonal(pick(s)), off_diagonal(pick(t.detach())))
 
 
-def with_epsilon(s, t):
-    p_s, p_t = picks(s), picks(t.detach())
-    return (p_t * ((p_t + 1e-7) / (p_s + 1e-7)).log()).sum(dim=1).mean()
-
-
-def self_pairs_too(s, t):
-    return divergence(picks(s, self_pairs=True), picks(t.detach(), self_pairs=True))
-
-
 PROBABILITIES = Exercise(
     name="pkt.probabilities",
     prompt="How likely each row of e (N, D) picks each other row as its neighbour: (N, N), zero on the diagonal. "
@@ -67,9 +59,6 @@ PROBABILITIES = Exercise(
     uses=("_tensors.unit", "pkt.LEAST", "pkt.neighbour_probabilities"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
-        "Samples pick themselves: set the diagonal to zero before you divide by the sum.": (
-            lambda e: picks(e, self_pairs=True)
-        ),
         "The diagonal was removed after the division, so the rows no longer sum to one.": late_diagonal,
         "This is a softmax of the cosines over the others. PKT divides the kernel by its sum; no exponential.": (
             softmax_of_others
@@ -80,20 +69,6 @@ PROBABILITIES = Exercise(
         "The cosines were not moved from -1..1 to 0..1: some of your probabilities are negative.": (
             lambda e: picks(e, kernel=cosines)
         ),
-        "Your kernel uses inner products: long embeddings seem near to all. Set the rows of e to length 1 first.": (
-            lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)
-        ),
-        "The columns of e were set to length 1 (dim=0); a cosine compares rows, one per sample.": (
-            lambda e: picks(e, kernel=lambda e: (F.normalize(e, dim=0) @ F.normalize(e, dim=0).T + 1) / 2)
-        ),
-        "normalize(e, 1) sets p = 1, the sum of absolute values, not dim = 1. Name the argument.": (
-            lambda e: picks(e, kernel=lambda e: (F.normalize(e, p=1, dim=1) @ F.normalize(e, p=1, dim=1).T + 1) / 2)
-        ),
-        "This is the kernel. Divide each row by its sum.": lambda e: (cosines(e) + 1) / 2 * (1 - torch.eye(len(e))),
-        "You divided by the sum of the whole matrix: a distribution over pairs. Here each row is one of its own.": (
-            lambda e: picks(e) * (k := (cosines(e) + 1) / 2 * (1 - torch.eye(len(e)))).sum(1, keepdim=True) / k.sum()
-        ),
-        "Your columns sum to one, your rows do not: sum the kernel over the other dim.": lambda e: picks(e).T,
         "Far samples get the most here: a minus sign in front of the cosine.": (
             lambda e: picks(e, kernel=lambda e: (1 - cosines(e)) / 2)
         ),
@@ -103,15 +78,6 @@ PROBABILITIES = Exercise(
         "Once every row has length 1, the inner products of all rows are the cosines. What maps -1..1 to 0..1?",
         "Multiply by 1 - torch.eye(N), then divide by .sum(dim=1, keepdim=True).",
     ],
-    also_right={
-        "without the half, which cancels": lambda e: picks(e, kernel=lambda e: cosines(e) + 1),
-        "cosine_similarity": lambda e: picks(
-            e, kernel=lambda e: (F.cosine_similarity(e[:, None], e[None], dim=2) + 1) / 2
-        ),
-        "masked": lambda e: F.normalize(
-            (cosines(e) + 1).masked_fill(torch.eye(len(e), dtype=torch.bool), 0), p=1, dim=1
-        ),
-    },
 )
 
 LOSS = Exercise(
@@ -124,20 +90,8 @@ LOSS = Exercise(
     cases=lambda: [(cloud(1, 5, 3), cloud(2, 5, 4)), (cloud(3, 4, 6), cloud(4, 4, 8))],
     detached=("e_t",),
     mistakes={
-        "You take the mean over all entries: that divides by N twice. Sum over each row, take the mean of the rows.": (
-            lambda s, t: pkt(s, t) / len(s)
-        ),
-        "You take the mean over the N (N-1) pairs. Sum over each row, and take the mean of the rows only.": (
-            lambda s, t: pkt(s, t) / (len(s) - 1)
-        ),
         "This is the sum over the rows, as the paper writes it: it grows with the batch. Divide by N.": (
             lambda s, t: pkt(s, t) * len(s)
-        ),
-        "The samples pick themselves: leave the diagonal out before you divide the rows by their sums.": self_pairs_too,
-        "This is RepDistiller's form: self-pairs, and the mean over all N² entries. Leave the diagonal out, and sum "
-        "over each row.": lambda s, t: self_pairs_too(s, t) / len(s),
-        "Student and teacher have changed places in the divergence: the teacher's probabilities stand in front.": (
-            lambda s, t: divergence(off_diagonal(picks(t.detach())), off_diagonal(picks(s)))
         ),
         "kl_div got the student's probabilities; it wants their logarithms.": lambda s, t: F.kl_div(
             off_diagonal(picks(s)), off_diagonal(picks(t.detach())), reduction="batchmean"
@@ -170,19 +124,6 @@ LOSS = Exercise(
         "The diagonal is zero in both, and 0 log(0 / 0) is NaN: select the other entries of both with a boolean mask.",
         "Sum p_t times the logarithm of p_t / p_s over all that is left, and divide by N.",
     ],
-    also_right={
-        "kl_div": lambda s, t: F.kl_div(
-            off_diagonal(picks(s)).log(), off_diagonal(picks(t.detach())), reduction="batchmean"
-        ),
-        "a difference of logarithms": lambda s, t: (
-            (off_diagonal(picks(t.detach())) * (off_diagonal(picks(t.detach())).log() - off_diagonal(picks(s)).log()))
-            .sum(dim=1)
-            .mean()
-        ),
-        "without the half": lambda s, t: with_picks(lambda e: picks(e, kernel=lambda e: cosines(e) + 1), s, t),
-        "1e-7 in the logarithm": with_epsilon,
-        "the library": lambda s, t: PKTLoss()(s, t),
-    },
 )
 
 WEIGHT = Question(

@@ -26,38 +26,34 @@ def factors(names: Sequence[str], case: Case) -> dict[str, float]:
         elif isinstance(x, (int, float)) and not isinstance(x, bool) and x > 0:
             for power, said in ((1, ""), (2, "²"), (3, "³"), (4, "⁴"), (0.5, " under a root")):
                 found[f"{argument}{said}"] = x**power
-    first = next((x for x in case if torch.is_tensor(x) and x.ndim), None)
-    if first is not None and len(first) > 1:
-        N = len(first)
-        found |= {
-            "N²": N**2,
-            "N - 1": N - 1,
-            "N (N - 1)": N * (N - 1),
-            "N / (N - 1)": N / (N - 1),
-            "the root of N": N**0.5,
-        }
+    N = next((len(x) for x in case if torch.is_tensor(x) and x.ndim), 1)
+    found |= {"N²": N**2, "the root of N": N**0.5}
+    if N > 1:
+        found |= {"N - 1": N - 1, "N (N - 1)": N * (N - 1), "N / (N - 1)": N / (N - 1)}
     return found | {"2": 2, "4": 4, "3": 3, "8": 8}
 
 
 def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base: list[Tensor]) -> str | None:
     """What `mine` is too often multiplied or divided by, compared with `base`; the same thing in all cases."""
-    ratios = [_ratio(x, y) for x, y in zip(mine, base, strict=True)]
-    if any(r is None for r in ratios):
+    some = [i for i, (x, y) in enumerate(zip(mine, base, strict=True)) if x.any() or y.any()]
+    cases, ratios = [cases[i] for i in some], [_ratio(mine[i], base[i]) for i in some]
+    if not ratios or any(r is None for r in ratios):
         return None
     if all(abs(r + 1) < 1e-4 for r in ratios if r is not None):
         return "of the wrong sign: a minus is missing or too many"
     named = [{_bare(name): (name, value) for name, value in factors(names, case).items()} for case in cases]
     for bare, (name, _) in named[0].items():
         values = [of.get(bare, ("", float("nan")))[1] for of in named]
-        for sign in (1, -1):
-            too = sign if sign > 0 else -1
-            said = "" if sign > 0 else ", and its sign is turned"
-            if all(_near(r, too * v) for r, v in zip(ratios, values, strict=True)):
-                size = name.rstrip(",")
-                return f"too large by the factor {size}: a division by it (a mean) is missing, or it is in twice{said}"
-            if all(_near(r, too / v) for r, v in zip(ratios, values, strict=True)):
-                size = name.rstrip(",")
-                return f"too small by the factor {size}: it is missing, or divided by once too often (a mean){said}"
+        if all(abs(v - 1) < 1e-3 for v in values):
+            continue
+        size = name.rstrip(",")
+        for sign, said in ((1, ""), (-1, ", and its sign is turned")):
+            if all(_near(r, sign * v) for r, v in zip(ratios, values, strict=True)):
+                why = "a ½ is missing" if size == "2" else "a division by it (a mean) is missing"
+                return f"too large by the factor {size}: {why}, or it is in twice{said}"
+            if all(_near(r, sign / v) for r, v in zip(ratios, values, strict=True)):
+                why = "a ½ too many" if size == "2" else "divided by once too often (a mean)"
+                return f"too small by the factor {size}: it is missing, or {why}{said}"
     return None
 
 
@@ -68,7 +64,7 @@ def _bare(name: str) -> str:
 
 
 def _near(a: float | None, b: float) -> bool:
-    return a is not None and abs(a - b) <= 1e-4 * abs(b) and abs(b - 1) > 1e-3
+    return a is not None and abs(a - b) <= 1e-4 * abs(b)
 
 
 def _ratio(x: Tensor, y: Tensor) -> float | None:

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.sp import similarity, sp
 
 
@@ -15,9 +16,7 @@ def contrast(g, y):
 
 def maps(seed, *shape):
     """Random maps, none negative, with louder and quieter samples, as after a ReLU."""
-    random = torch.Generator().manual_seed(seed)
-    loudness = 0.5 + torch.rand(shape[0], *[1] * (len(shape) - 1), generator=random)
-    return loudness * torch.randn(shape, generator=random).relu()
+    return noise(seed + 100, shape[0]).exp().view(-1, 1, 1, 1) * noise(seed, *shape).relu()
 
 
 def gram(f):
@@ -41,32 +40,11 @@ def others(x):
     return x[~torch.eye(len(x), dtype=torch.bool)]
 
 
-def with_loops(f):
-    rows = []
-    for a in f:
-        row = torch.stack([(a * b).sum() for b in f])
-        rows.append(row / row.square().sum().sqrt())
-    return torch.stack(rows)
-
-
-def from_cosines(f_s, f_t):
-    """Rows of unit length: ||a - b||^2 = 2 - 2 a.b."""
-    alike = F.cosine_similarity(gram(f_s), gram(f_t.detach()), dim=1)
-    return (2 - 2 * alike).mean() / len(f_s)
-
-
-NO_NORM = "No normalisation: features twice as large give numbers four times as large. Make every row's length 1."
-FROBENIUS = (
-    "You divide by the length of the whole matrix, which surveys print under the name of CC. "
-    "SP gives each row a length of 1 by itself."
-)
 COSINES = (
     "You normalised the samples before multiplying: these are cosines, the matrix of CC. "
     "SP multiplies them as they are and then normalises the rows."
 )
 L1 = "The rows sum to 1 instead of having length 1: normalize(x, 1) sets p=1, not dim=1. Name the argument."
-POOLED = "You averaged over the pixels first. SP compares whole maps: flatten all but the batch."
-SQUARED = "Each row is divided by its squared length; divide by the length."
 
 SIMILARITY = Exercise(
     name="sp.similarity",
@@ -74,17 +52,10 @@ SIMILARITY = Exercise(
     "by its length.",
     reference=similarity,
     uses=("_tensors.unit",),
-    cases=lambda: [(maps(1, 5, 3, 2, 2),), (maps(2, 4, 6, 3, 1),)],
+    cases=lambda: [(maps(1, 5, 3, 2, 4),), (maps(2, 4, 6, 3, 2) - 0.4,), (maps(3, 1, 3, 2, 4),)],
     mistakes={
-        NO_NORM: gram,
-        FROBENIUS: lambda f: gram(f) / gram(f).norm(),
         COSINES: cosines,
         L1: lambda f: F.normalize(gram(f), p=1, dim=1),
-        POOLED: lambda f: similarity(f.mean(dim=(2, 3))),
-        SQUARED: lambda f: gram(f) / gram(f).square().sum(dim=1, keepdim=True),
-        "The columns have length 1: this is G transposed. The loss would not notice, but the exercise asks for rows.": (
-            lambda f: F.normalize(gram(f), dim=0)
-        ),
         "You compare numbers with each other, over the batch: swap the factors, to get one row per sample.": (
             lambda f: F.normalize(f.flatten(1).T @ f.flatten(1), dim=1)
         ),
@@ -94,12 +65,6 @@ SIMILARITY = Exercise(
         "flatten(1) makes (N, C H W). A matrix times its own transpose holds all inner products of its rows.",
         "gram = q @ q.T, then F.normalize(gram, dim=1).",
     ],
-    also_right={
-        "with loops": with_loops,
-        "columns of the transpose": lambda f: F.normalize(gram(f), dim=0).T,
-        "divided by hand": lambda f: gram(f) / gram(f).norm(dim=1, keepdim=True),
-        "einsum": lambda f: F.normalize(torch.einsum("ichw,jchw->ij", f, f), dim=1),
-    },
 )
 
 LOSS = Exercise(
@@ -110,48 +75,27 @@ LOSS = Exercise(
     called="sp_loss",
     uses=("_tensors.unit", "sp.similarity"),
     cases=lambda: [
-        (maps(3, 5, 3, 2, 2), maps(4, 5, 3, 2, 2)),
-        (maps(5, 4, 2, 3, 3), maps(6, 4, 6, 1, 2)),
-        (maps(7, 7, 2, 2, 2), maps(8, 7, 5, 2, 2)),
+        (maps(3, 5, 3, 2, 4), maps(4, 5, 6, 8, 7)),
+        (maps(5, 4, 2, 3, 5) - 0.4, maps(6, 4, 6, 7, 1) - 0.4),
+        (maps(7, 7, 2, 3, 4), maps(8, 7, 5, 6, 1)),
+        (maps(9, 1, 2, 3, 4), maps(10, 1, 5, 6, 7)),
     ],
     detached=("f_t",),
     mistakes={
-        "1/N² is missing: a larger batch would weigh more.": lambda s, t: gap(s, t).pow(2).sum(),
-        "You divide by N once; the sum has N² terms, and the paper divides by all of them.": (
-            lambda s, t: gap(s, t).pow(2).sum(dim=1).mean()
-        ),
-        "The square is missing: this is the norm of the difference over N².": lambda s, t: (
-            gap(s, t).norm() / len(s) ** 2
-        ),
         "This is the square root of the right value: the equation squares the norm.": (
             lambda s, t: gap(s, t).norm() / len(s)
         ),
-        "These are absolute differences; the equation squares them.": lambda s, t: gap(s, t).abs().mean(),
         "You left out the pairs of a sample with itself; the equation counts all N² of them.": (
             lambda s, t: others(gap(s, t)).pow(2).mean()
         ),
-        NO_NORM: mean_square(gram),
-        FROBENIUS: mean_square(lambda f: gram(f) / gram(f).norm()),
         COSINES: mean_square(cosines),
         L1: mean_square(lambda f: F.normalize(gram(f), p=1, dim=1)),
-        POOLED: mean_square(lambda f: similarity(f.mean(dim=(2, 3)))),
-        SQUARED: mean_square(lambda f: gram(f) / gram(f).square().sum(dim=1, keepdim=True)),
-        "Only the student's rows are normalised: do the same to the teacher's.": (
-            lambda s, t: (similarity(s) - gram(t.detach())).pow(2).mean()
-        ),
     },
     hints=[
         "Your similarity matrix, once for each network; the teacher's maps are detached.",
         "Both matrices are (N, N) whatever the maps' sizes: subtract, square, and average over all entries.",
         "F.mse_loss(similarity(f_s), similarity(f_t.detach())), with the matrix of the exercise before.",
     ],
-    also_right={
-        "columns instead of rows": mean_square(lambda f: F.normalize(gram(f), dim=0)),
-        "with loops": mean_square(with_loops),
-        "squared norm over N²": lambda s, t: torch.linalg.matrix_norm(gap(s, t)) ** 2 / len(s) ** 2,
-        "mse_loss": lambda s, t: F.mse_loss(similarity(s), similarity(t.detach())),
-        "from the cosines of the rows": from_cosines,
-    },
 )
 
 CONTRAST = Exercise(
@@ -160,22 +104,15 @@ CONTRAST = Exercise(
     "mean entry for two samples of different classes. y: labels (N).",
     reference=contrast,
     cases=lambda: [
-        (similarity(maps(9, 6, 2, 2, 2)), torch.tensor([0, 1, 0, 2, 1, 0])),
-        (similarity(maps(10, 5, 3, 2, 2)), torch.tensor([3, 3, 1, 1, 1])),
+        (similarity(maps(9, 6, 2, 3, 4)), torch.tensor([0, 1, 0, 2, 1, 0])),
+        (similarity(maps(10, 5, 3, 2, 4)), torch.tensor([3, 3, 1, 1, 1])),
     ],
     mistakes={
-        "Pairs of a sample with itself are among those of one class: mask the diagonal.": (
-            lambda g, y: g[y[:, None] == y].mean() - g[y[:, None] != y].mean()
-        ),
         "The entries that do not count are averaged in as zeros: divide by the number of those that do.": (
             lambda g, y: (g * (y[:, None] == y).fill_diagonal_(False)).mean() - (g * (y[:, None] != y)).mean()
         ),
-        "The sign is turned: blocks that stand out must give a positive number.": lambda g, y: -contrast(g, y),
         "This is the ratio of the two means; the exercise asks for their difference.": (
             lambda g, y: others_of_class(g, y).mean() / g[y[:, None] != y].mean()
-        ),
-        "This is the mean of one class alone: subtract the mean of different classes.": (
-            lambda g, y: others_of_class(g, y).mean()
         ),
     },
     hints=[
@@ -183,21 +120,12 @@ CONTRAST = Exercise(
         "g[mask] holds the chosen entries. Of one class, but not on the diagonal; and those of different classes.",
         "same = y[:, None] == y[None, :]; take g[same & ~torch.eye(...)].mean() and subtract g[~same].mean().",
     ],
-    also_right={
-        "with sums": lambda g, y: (
-            weighted(g, (y[:, None] == y).float().fill_diagonal_(0)) - weighted(g, y[:, None] != y)
-        ),
-    },
     stars=3,
 )
 
 
 def others_of_class(g, y):
     return g[(y[:, None] == y).fill_diagonal_(False)]
-
-
-def weighted(g, mask):
-    return (g * mask).sum() / mask.sum()
 
 
 ROWS = Question(

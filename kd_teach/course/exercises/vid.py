@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.exercise import Exercise, Question
+from kd_teach.course.exercises.inputs import noise
 from kd_teach.methods.vid import variance, vid
 
 
@@ -13,13 +14,9 @@ def best_variance(mu, f_t):
     return (f_t - mu).pow(2).mean(dim=(0, 2, 3))
 
 
-def noise(seed, *shape):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def maps(seed, n):
-    """Guess, hint and a variance per channel; as many images, rows and columns as channels: a wrong axis runs too."""
-    return noise(seed, n, n, n, n), 2 * noise(seed + 1, n, n, n, n), noise(seed + 2, n).exp()
+def maps(seed, *shape):
+    """Guess, hint and a variance per channel."""
+    return noise(seed, *shape), 2 * noise(seed + 1, *shape), noise(seed + 2, shape[1]).exp()
 
 
 def cost(mu, f_t, variance):
@@ -45,23 +42,14 @@ VARIANCE = Exercise(
         "exp(alpha) overflows from alpha = 89 on, and log(inf) is inf. F.softplus is the safe form.": (
             lambda a, floor: torch.log(1 + torch.exp(a)) + floor
         ),
-        "The floor is missing: a channel that never changes would drive sigma² to 0 and the loss to minus infinity.": (
-            lambda a, floor: F.softplus(a)
-        ),
         "You read alpha as a log-variance: exp(alpha). Here sigma² is its softplus; the start alpha = 4.99 means "
         "sigma² = 5, not 147.": lambda a, floor: torch.exp(a) + floor,
         "Two at once: alpha is no log-variance (take its softplus, not exp), and the floor is missing.": (
             lambda a, floor: torch.exp(a)
         ),
-        "This is sigma: the softplus gives the variance itself. Leave out the root.": (
-            lambda a, floor: torch.sqrt(F.softplus(a) + floor)
-        ),
         "You square: the softplus gives the variance itself, not sigma.": lambda a, floor: F.softplus(a) ** 2 + floor,
         "The floor is added, not a limit to cut at: below a cut alpha would get no gradient.": (
             lambda a, floor: F.softplus(a).clamp(min=floor)
-        ),
-        "A ReLU gives no gradient for negative alpha: a variance once small could never grow again.": (
-            lambda a, floor: F.relu(a) + floor
         ),
     },
     hints=[
@@ -69,10 +57,6 @@ VARIANCE = Exercise(
         "torch.nn.functional has it under its own name, safe for large arguments.",
         "F.softplus(alpha) + floor",
     ],
-    also_right={
-        "logaddexp": lambda a, floor: torch.logaddexp(a, torch.zeros_like(a)) + floor,
-        "by hand, safe": lambda a, floor: a.clamp(min=0) + torch.log1p(torch.exp(-a.abs())) + floor,
-    },
     stars=1,
 )
 
@@ -84,35 +68,23 @@ LOSS = Exercise(
     "each channel. No gradient may reach f_t.",
     reference=vid,
     called="vid_loss",
-    cases=lambda: [maps(1, 4), maps(11, 3)],
+    # as many columns or rows as channels in two of them, so that variances on the wrong axis run
+    cases=lambda: [
+        maps(1, 3, 4, 2, 4),
+        maps(11, 2, 3, 3, 5),
+        maps(21, 4, 5, 2, 3),
+        tuple(x.abs() for x in maps(31, 1, 2, 3, 4)),
+    ],
     detached=("f_t",),
     mistakes={
         "The log term is missing: without it a large variance costs nothing, and sigma² grows without limit.": (
             lambda mu, t, v: 0.5 * ((t.detach() - mu) ** 2 / channelwise(v)).mean()
         ),
-        "The residual is missing: nothing would hold sigma² above its floor.": lambda mu, t, v: 0.5 * v.log().mean(),
         "The residual is not squared.": (
             lambda mu, t, v: 0.5 * (channelwise(v).log() + (t.detach() - mu) / channelwise(v)).mean()
         ),
-        "You divide by sigma; the squared residual is divided by sigma². `variance` is the square already.": (
-            lambda mu, t, v: 0.5 * (channelwise(v).log() + (t.detach() - mu) ** 2 / channelwise(v).sqrt()).mean()
-        ),
-        "You square `variance` again; it is sigma² already.": lambda mu, t, v: cost(mu, t, channelwise(v) ** 2).mean(),
-        "You multiply by the variance: an uncertain channel must count less, so divide.": (
-            lambda mu, t, v: 0.5 * (channelwise(v).log() + (t.detach() - mu) ** 2 * channelwise(v)).mean()
-        ),
-        "The ½ stands before the log only: it belongs to both terms.": (
-            lambda mu, t, v: (0.5 * channelwise(v).log() + (t.detach() - mu) ** 2 / channelwise(v)).mean()
-        ),
         "The ½ stands before the residual only. log sigma is half of log sigma²: halve both terms.": (
             lambda mu, t, v: (channelwise(v).log() + 0.5 * (t.detach() - mu) ** 2 / channelwise(v)).mean()
-        ),
-        "The ½ is missing.": lambda mu, t, v: 2 * cost(mu, t, channelwise(v)).mean(),
-        "You sum over everything; the exercise asks for the mean over all entries.": (
-            lambda mu, t, v: cost(mu, t, channelwise(v)).sum()
-        ),
-        "This is the paper's sum over an image's entries; the exercise asks for the mean over all entries.": (
-            lambda mu, t, v: cost(mu, t, channelwise(v)).sum(dim=(1, 2, 3)).mean()
         ),
         "The variances run along the columns of the map: they belong to the channels; add two trailing dimensions.": (
             lambda mu, t, v: cost(mu, t, v).mean()
@@ -123,9 +95,6 @@ LOSS = Exercise(
         "You use one variance for all channels: then the easy ones pay for the hard ones. Each has its own.": (
             lambda mu, t, v: cost(mu, t, v.mean()).mean()
         ),
-        "The sign is wrong: this is the log-likelihood, and a loss is minimised.": (
-            lambda mu, t, v: -cost(mu, t, channelwise(v)).mean()
-        ),
         "The constant ½ log 2π is in: right, but it teaches nothing, and the exercise leaves it out.": (
             lambda mu, t, v: cost(mu, t, channelwise(v)).mean() + 0.5 * math.log(2 * math.pi)
         ),
@@ -135,15 +104,6 @@ LOSS = Exercise(
         "Add the variance's logarithm and the squared residual divided by the variance; mean of all; half of it.",
         "v = variance[:, None, None], then 0.5 * (v.log() + (f_t.detach() - mu).pow(2) / v).mean()",
     ],
-    also_right={
-        "gaussian_nll_loss": lambda mu, t, v: F.gaussian_nll_loss(mu, t.detach(), channelwise(v).expand_as(mu)),
-        "residuals averaged first": lambda mu, t, v: (
-            0.5 * (v.log() + (mu - t.detach()).square().mean(dim=(0, 2, 3)) / v).mean()
-        ),
-        "with log sigma": lambda mu, t, v: (
-            channelwise(v).sqrt().log() + (t.detach() - mu) ** 2 / (2 * channelwise(v))
-        ).mean(),
-    },
 )
 
 BEST = Exercise(
@@ -151,7 +111,7 @@ BEST = Exercise(
     prompt="The variance (C) of each channel that makes VID's loss smallest when the guess mu (N, C, H, W) of the map "
     "f_t (N, C, H, W) stays as it is.",
     reference=best_variance,
-    cases=lambda: [maps(1, 4)[:2], maps(11, 3)[:2]],
+    cases=lambda: [maps(1, 3, 4, 2, 5)[:2], maps(11, 2, 3, 5, 4)[:2], tuple(x.abs() for x in maps(21, 1, 2, 3, 4)[:2])],
     gradient=False,
     mistakes={
         "You average first and square then: residuals of both signs cancel. Square first.": (
@@ -160,30 +120,12 @@ BEST = Exercise(
         "You subtract the residuals' own mean: a guess that is off by a constant must pay for it.": (
             lambda mu, t: (t - mu).var(dim=(0, 2, 3), correction=0)
         ),
-        "This is sigma; the exercise asks for its square.": lambda mu, t: best_variance(mu, t).sqrt(),
-        "This is the channel's own variance: the guess plays no part in it.": (
-            lambda mu, t: t.var(dim=(0, 2, 3), correction=0)
-        ),
-        "These are absolute residuals; a Gaussian's variance is the mean of squares.": (
-            lambda mu, t: (t - mu).abs().mean(dim=(0, 2, 3))
-        ),
-        "You sum over images and places; the mean is asked for.": lambda mu, t: (t - mu).pow(2).sum(dim=(0, 2, 3)),
-        "This is one number per image (you averaged over dim 1, 2, 3); one per channel is asked for.": (
-            lambda mu, t: (t - mu).pow(2).mean(dim=(1, 2, 3))
-        ),
-        "This is one number per column (you averaged over dim 0, 1, 2); one per channel is asked for.": (
-            lambda mu, t: (t - mu).pow(2).mean(dim=(0, 1, 2))
-        ),
     },
     hints=[
         "With r a channel's mean squared residual, its cost is ½ (log v + r / v). Where is the derivative by v zero?",
         "1/v = r/v², so v = r: average the squared residuals over images, rows and columns.",
         "(f_t - mu).pow(2).mean(dim=(0, 2, 3))",
     ],
-    also_right={
-        "channels first": lambda mu, t: (mu - t).transpose(0, 1).flatten(1).square().mean(dim=1),
-        "expanded square": lambda mu, t: (t * t - 2 * t * mu + mu * mu).mean(dim=(0, 2, 3)),
-    },
     stars=3,
 )
 

@@ -38,7 +38,7 @@ WRONG = {
         ("F.softmax(z / T, dim=0)", DIM),
         ("F.softmax(z / T**2, dim=1)", SQUARE),
         ("F.softmax(-z / T, dim=1)", SIGN),
-        ("F.softmax(z - T, dim=1)", "divid|operat|subtract|plays no part|minus"),
+        ("F.softmax(z - T, dim=1)", "divid|operat|subtract|plays no part|minus|divisor"),
     ],
     "kd.loss": [
         ("T**2 * F.kl_div(F.log_softmax(z_s / T, 1), F.softmax(z_t.detach() / T, 1), reduction='mean')", "class|mean"),
@@ -529,7 +529,7 @@ return (p(e_s) - p(e_t.detach())).pow(2).sum() / len(e_s)""",
         ("torch.where(s > 0, F.relu(mu - s), F.relu(mu + s)).square()", SIDE),
         ("torch.where(t > 0, mu - s, mu + s).square()", "relu|hinge"),
         ("torch.where(t > 0, F.relu(-s), F.relu(s)).square()", "mu|margin"),
-        ("torch.where(t > 0, F.relu(mu - s), F.relu(s)).square()", "mu|margin"),
+        ("torch.where(t > 0, F.relu(mu - s), F.relu(s)).square()", "mu|margin|where t <= 0"),
         ("torch.where(t > 0, F.relu(mu - s), F.relu(mu + s)).square() / 2", "½|half|0.5|2"),
     ],
     "ab.loss": [
@@ -550,8 +550,8 @@ return (p(e_s) - p(e_t.detach())).pow(2).sum() / len(e_s)""",
     ],
     "ab.stage_weights": [
         ("[2.0 ** (stage - stages) for stage in range(stages)]", "1|last|half|factor|0.5"),
-        ("[2.0 ** -stage for stage in range(stages)]", "order|first|turned|revers"),
-        ("[2.0 ** (stage + 1) for stage in range(stages)]", "last|factor|1"),
+        ("[2.0 ** -stage for stage in range(stages)]", "order|first|turned|revers|other way round"),
+        ("[2.0 ** (stage + 1) for stage in range(stages)]", "last|factor|1|stages"),
         ("[0.5 * (stage + 1) for stage in range(stages)]", "half|power|doubl|expon|2"),
         ("[4.0 ** (stage - stages + 1) for stage in range(stages)]", "half|2|4|squar"),
     ],
@@ -643,7 +643,7 @@ return (p(e_s) - p(e_t.detach())).pow(2).sum() / len(e_s)""",
             "(lambda p: p.flatten(2) @ f2.flatten(2).mT / p[0, 0].numel())(F.adaptive_avg_pool2d(f1, f2.shape[2:]))",
             "averag|avg|max",
         ),
-        ("(lambda p: p.flatten(2) @ f2.flatten(2).mT)(F.adaptive_max_pool2d(f1, f2.shape[2:]))", MEAN),
+        ("(lambda p: p.flatten(2) @ f2.flatten(2).mT)(F.adaptive_max_pool2d(f1, f2.shape[2:]))", MEAN + "|height"),
         (
             "(lambda p: f2.flatten(2) @ p.flatten(2).mT / p[0, 0].numel())(F.adaptive_max_pool2d(f1, f2.shape[2:]))",
             "transpos|exchang|f1|f2",
@@ -683,7 +683,7 @@ return k(x, x).mean() + k(y, y).mean() - 2 * k(x, y).mean()""",
 x, y = F.normalize(f_s.flatten(2), dim=2), F.normalize(f_t.detach().flatten(2), dim=2)
 k = lambda a, b: (a @ b.mT) ** 2
 return k(x, x).mean() + k(y, y).mean() - k(x, y).mean()""",
-            "2|twice|factor",
+            "2|twice|factor|halved",
         ),
         (
             """
@@ -793,7 +793,7 @@ return -(h(positive).log() + h(negative).log().sum(1)).mean()""",
             """
 h = lambda x: torch.exp(x / tau) / (torch.exp(x / tau) + negative.shape[1] / n)
 return -h(positive).log().mean()""",
-            "stranger|term|missing|left out|negative",
+            "stranger|term|missing|left out|negative|Only the partners",
         ),
         (
             """
@@ -834,8 +834,8 @@ return -(h(positive).log() + (1 - h(negative)).log().sum(1)).mean()""",
         ),
     ],
     "ofd.partial_distance": [
-        ("(s - target.detach()).square()", "free|0|cost|condition|where|case"),
-        ("torch.where(s <= target.detach(), 0.0, s - target.detach()).square()", "target|condition|0|and|below"),
+        ("(s - target.detach()).square()", "free|0|cost|condition|where|case|full squared"),
+        ("torch.where(s <= target.detach(), 0.0, s - target.detach()).square()", "target|condition|0|and|below|ReLU"),
         ("torch.where((s <= target.detach()) & (target.detach() <= 0), 0.0, s - target.detach()).abs()", SQUARE),
         (
             "torch.where((s <= target.detach()) | (target.detach() <= 0), 0.0, s - target.detach()).square()",
@@ -888,7 +888,7 @@ return -s * torch.exp(-x**2 / 2) / math.sqrt(2 * math.pi) / (torch.erfc(x / math
 s = weight.abs()
 x = bias / s
 return bias - s * torch.exp(-x**2 / 2) / math.sqrt(2 * math.pi) / torch.erfc(x / math.sqrt(2))""",
-            "2|half|factor",
+            "2|half|factor|½",
         ),
         (
             """
@@ -901,7 +901,7 @@ return bias - s * torch.exp(-x**2) / math.sqrt(2 * math.pi) / (torch.erfc(x / ma
     "ofd.loss": [
         (
             "torch.maximum(t.detach(), m.detach()[:, None, None]).sub(s).square().sum() / len(s)",
-            "free|0|cost|condition|case|where",
+            "free|0|cost|condition|case|where|full squared",
         ),
         (
             "(lambda T: torch.where((s <= T) & (T <= 0), 0.0, s - T).square().mean())(torch.maximum(t.detach(), m.detach()[:, None, None]))",
@@ -934,12 +934,12 @@ return bias - s * torch.exp(-x**2) / math.sqrt(2 * math.pi) / (torch.erfc(x / ma
             "positive|negative|side|min|max",
         ),
         ("t.clamp(max=0).sum(dim=(0, 2, 3)) / (t < 0).sum(dim=(0, 2, 3))", "nan|0|without|clamp"),
-        ("t.clamp(max=0).amin(dim=(0, 2, 3))", "smallest|min"),
+        ("t.clamp(max=0).amin(dim=(0, 2, 3))", "smallest|min|lowest"),
     ],
     "compare.paired_t": [
         ("(a - b).mean() / (a - b).std()", "root|n\\b|standard error|sqrt|len"),
         ("(a - b).mean() / ((a - b).std() / len(a))", "root|sqrt"),
-        ("(b - a).mean() / ((a - b).std() / math.sqrt(len(a)))", SIGN + "|exchang"),
+        ("(b - a).mean() / ((a - b).std() / math.sqrt(len(a)))", SIGN + "|exchang" + "|changed places"),
         ("(a - b).mean() / ((a - b).std(correction=0) / math.sqrt(len(a)))", "n - 1|n-1|correction|unbiased|sample"),
         ("(a - b).mean() / ((a - b).var() / math.sqrt(len(a)))", "var|root|std|squar|deviation"),
         ("(a - b).sum() / ((a - b).std() / math.sqrt(len(a)))", MEAN),

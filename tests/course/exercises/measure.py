@@ -1,8 +1,8 @@
-"""The checker's table: `python -m tests.course.exercises.measure [name ...]`.
+"""The checker's table: `python -m tests.course.exercises.measure [-v] [name ...]`.
 
-`corpus_measured.py` is only measured; the checker is tuned on the exercises' own mistakes and variants. A wrong answer
-is explained truly where what the checker says beyond the numbers matches the pattern beside the answer, and may be
-misleading where it does not: read those.
+Half of the corpus is what the checker is tuned on: the exercises' own mistakes and `corpus/`. The other,
+`corpus_measured.py`, is only measured. A wrong answer is explained truly where what the checker says beyond the numbers
+holds what stands beside the answer, and may be misleading where it does not: read those.
 """
 
 import math
@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import scipy.stats  # noqa: F401  an answer uses it, and its first import takes seconds
@@ -20,7 +21,7 @@ from torch import nn
 
 from kd_teach.course.exercises import Exercise, check, get_exercise, list_exercises
 from kd_teach.course.exercises.exercise import bare_signature
-from tests.course.exercises.corpus_measured import RIGHT, WRONG
+from tests.course.exercises import corpus, corpus_measured
 
 EXPLAINED = {"named mistake": "by hand", "mutation": "mutation", "relation": "relation", "gradient": "form, gradient"}
 
@@ -33,25 +34,34 @@ def function(exercise, body):
     return space["mine"]
 
 
-def measured(names):
-    """Counts, seconds, and what went wrong, of the half that is only measured."""
+def only_measured(exercise: Exercise) -> Iterator[tuple[str, Callable, str | None]]:
+    """How an answer reads, what it does, what explains it, None for a right one; of the half that is only measured."""
+    for body in corpus_measured.RIGHT.get(exercise.name, []):
+        yield body, function(exercise, body), None
+    for body, truth in corpus_measured.WRONG.get(exercise.name, []):
+        yield body, function(exercise, body), truth
+
+
+def tuned_on(exercise: Exercise) -> Iterator[tuple[str, Callable, str | None]]:
+    """Answers of the half that the checker is tuned on."""
+    for odd, program in corpus.RIGHT.get(exercise.name, {}).items():
+        yield odd, program, None
+    for words, program in [*exercise.mistakes.items(), *corpus.WRONG.get(exercise.name, [])]:
+        yield words, program, re.escape(words)
+
+
+def measured(names, half=only_measured):
+    """Counts, seconds, and what went wrong, of one half."""
     count, seconds, said = Counter(), [], []
-    for name in names:
-        exercise = get_exercise(name)
-        if not isinstance(exercise, Exercise):
-            continue
-        for body in RIGHT.get(name, []):
-            verdict = check(name, function(exercise, body))
-            count["right"] += 1
-            if not verdict.passed:
-                count["right refused"] += 1
-                said.append(("right refused", name, body, verdict.message))
-        for body, truth in WRONG.get(name, []):
+    for exercise in (e for e in map(get_exercise, names) if isinstance(e, Exercise)):
+        for reads, mine, truth in half(exercise):
             start = time.perf_counter()
-            verdict = check(name, function(exercise, body))
+            verdict = check(exercise.name, mine)
             seconds.append(time.perf_counter() - start)
-            count["wrong"] += 1
-            if verdict.passed:
+            count["right" if truth is None else "wrong"] += 1
+            if truth is None:
+                outcome = "" if verdict.passed else "right refused"
+            elif verdict.passed:
                 outcome = "wrong passed"
             elif verdict.kind in EXPLAINED:
                 true = re.search(truth, verdict.message, re.IGNORECASE)
@@ -60,23 +70,30 @@ def measured(names):
                 outcome = "form or error only"
             else:
                 outcome = "numbers only"
-            count[outcome] += 1
-            if not outcome.startswith("explained") or "-v" in sys.argv:
-                said.append((outcome, name, body, verdict.message))
+            if outcome:
+                count[outcome] += 1
+                if not outcome.startswith("explained") or "-v" in sys.argv:
+                    said.append((outcome, exercise.name, reads, verdict.message))
     return count, sorted(seconds), said
 
 
+def explained(count):
+    """The share of the wrong answers that are explained truly."""
+    return sum(number for outcome, number in count.items() if outcome.startswith("explained")) / count["wrong"]
+
+
 def main(names):
-    count, seconds, said = measured(names or list_exercises())
-    for outcome, name, body, message in said:
-        print(f"{outcome:20} {name:18} {' '.join(body.split())[:110]}\n{'':20} -> {message[:170]}")
-    print()
-    for outcome, number in sorted(count.items()):
-        print(f"{outcome:28}{number:5}")
-    true = sum(number for outcome, number in count.items() if outcome.startswith("explained"))
-    print(f"explained truly             {true / count['wrong']:5.0%}")
-    at = [seconds[int(q * (len(seconds) - 1))] for q in (0.5, 0.95, 1)]
-    print("seconds a check: median {:.2f}, 95 % {:.2f}, worst {:.2f}".format(*at))
+    halves = {half: measured(names or list_exercises(), half) for half in (tuned_on, only_measured)}
+    for outcome, name, reads, message in halves[only_measured][2] + (halves[tuned_on][2] if "-v" in sys.argv else []):
+        print(f"{outcome:20} {name:18} {' '.join(reads.split())[:110]}\n{'':20} -> {message[:170]}")
+    counts = [count for count, _, _ in halves.values()]
+    print(f"\n{'':28}{'tuned on':>10}{'measured':>10}")
+    for outcome in sorted(set(counts[0]) | set(counts[1])):
+        print(f"{outcome:28}" + "".join(f"{count[outcome]:10}" for count in counts))
+    print(f"{'explained truly':28}" + "".join(f"{explained(count):10.0%}" for count in counts))
+    for name, q in (("median", 0.5), ("95 %", 0.95), ("worst", 1)):
+        at = [seconds[int(q * (len(seconds) - 1))] for _, seconds, _ in halves.values()]
+        print(f"{'seconds a check, ' + name:28}" + "".join(f"{x:10.2f}" for x in at))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,17 @@ from torch import nn
 
 from kd_teach.course import TAUGHT
 from kd_teach.course.exercises import Exercise, Question, check, get_exercise, list_exercises
+from tests.course.exercises.corpus import RIGHT, WRONG
+from tests.course.exercises.corpus_measured import RIGHT as MEASURED_RIGHT
+from tests.course.exercises.corpus_measured import WRONG as MEASURED_WRONG
 
 ALL = [get_exercise(name) for name in list_exercises()]
 FUNCTIONS = [e for e in ALL if isinstance(e, Exercise)]
 QUESTIONS = [e for e in ALL if isinstance(e, Question)]
 MISTAKES = [(e, hint) for e in FUNCTIONS for hint in e.mistakes]
-VARIANTS = [(e, name) for e in FUNCTIONS for name in e.also_right]
-WRONG = [(q, hint) for q in QUESTIONS for hint in q.wrong]
+VARIANTS = [(name, odd) for name, programs in RIGHT.items() for odd in programs]
+VALUES = [(q, hint) for q in QUESTIONS for hint in q.wrong]
+EXPLAINED = [(name, words, program) for name, programs in WRONG.items() for words, program in programs]
 
 
 def name_of(x):
@@ -43,9 +47,15 @@ def test_mistake_is_rejected_with_its_own_hint(exercise, hint):
     assert verdict.kind == "named mistake" and verdict.message.endswith(hint), verdict
 
 
-@pytest.mark.parametrize(("exercise", "variant"), VARIANTS, ids=name_of)
-def test_right_variant_passes(exercise, variant):
-    verdict = check(exercise.name, exercise.also_right[variant])
+@pytest.mark.parametrize(("name", "words", "program"), EXPLAINED, ids=name_of)
+def test_what_nobody_wrote_down_is_explained(name, words, program):
+    verdict = check(name, program)
+    assert not verdict.passed and words in verdict.message, verdict
+
+
+@pytest.mark.parametrize(("name", "odd"), VARIANTS)
+def test_right_variant_passes(name, odd):
+    verdict = check(name, RIGHT[name][odd])
     assert verdict.passed, verdict
 
 
@@ -66,7 +76,7 @@ def test_is_complete(exercise):
         assert len(line) < 25 or line.strip() not in told, f"a hint before the last gives away {line!r}"
 
 
-@pytest.mark.parametrize(("question", "hint"), WRONG, ids=name_of)
+@pytest.mark.parametrize(("question", "hint"), VALUES, ids=name_of)
 def test_wrong_value_gets_its_hint(question, hint):
     verdict = check(question.name, question.wrong[hint])
     assert verdict.kind == "named mistake" and verdict.message.endswith(hint), verdict
@@ -79,10 +89,16 @@ def test_right_value_passes(question):
     assert question.explanation and len(question.hints) >= 2
 
 
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=name_of)
+def test_the_corpus_holds_a_dozen_wrong_and_four_right_answers(exercise):
+    name = exercise.name
+    assert len(exercise.mistakes) + len(WRONG.get(name, [])) + len(MEASURED_WRONG.get(name, [])) >= 12
+    assert len(RIGHT.get(name, [])) + len(MEASURED_RIGHT.get(name, [])) >= 4
+
+
 @pytest.mark.parametrize("method", TAUGHT)
-def test_every_lesson_has_three_exercises_and_four_named_mistakes(method):
+def test_every_lesson_has_three_exercises(method):
     exercises = [get_exercise(name) for name in list_exercises(method)]
     assert len(exercises) >= 3
-    assert sum(len(e.mistakes) for e in exercises if isinstance(e, Exercise)) >= 4
     assert all(e.name.startswith(f"{method}.") for e in exercises)
     assert len({e.name for e in exercises}) == len(exercises)
