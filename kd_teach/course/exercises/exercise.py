@@ -56,7 +56,7 @@ class Exercise:
     also_right: Mapping[str, Callable] = field(default_factory=dict)
     gradient: bool = True
     stars: int = 2
-    seconds: float = 5.0
+    seconds: float = 4.0
     rtol: float = 1e-4
 
     @property
