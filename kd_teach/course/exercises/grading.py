@@ -1,7 +1,7 @@
 """What a graded cell of the classroom calls: the check, and nothing of the pupil's in it.
 
-A kernel runs the pupil's cells and the teacher's one after the other, and whatever a cell has overwritten stays so. Hence
-`grade` goes by what was there when this module was imported, which an assignment's first cell does.
+A kernel runs the pupil's cells and the teacher's one after the other, and whatever a cell overwrites stays so. Hence `grade`
+goes by what was there when this module was imported, which an assignment's first cell does.
 """
 
 import math
@@ -57,7 +57,9 @@ def grade(name: str, mine: Any, *, seed: int | None = None) -> None:
 class Grading(ModuleType):
     """This module, in which nobody can put another `grade`."""
 
-    grade = property(lambda module, grade=grade: grade)
+    @property
+    def grade(self, grade=grade):
+        return grade
 
 
 sys.modules[__name__].__class__ = Grading
