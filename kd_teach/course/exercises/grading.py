@@ -1,7 +1,7 @@
 """What a graded cell of the classroom calls: the check, and nothing of the pupil's in it.
 
-A kernel runs the pupil's cells and the teacher's one after the other, and whatever a cell overwrites stays so. Hence `grade`
-goes by what was there when this module was imported, which an assignment's first cell does.
+A kernel runs the pupil's cells and the teacher's one after the other, and whatever a cell overwrites stays so. Hence
+`grade` goes by what was there when this module was imported, which an assignment's first cell does.
 """
 
 import math
