@@ -171,7 +171,7 @@ def test_a_section_is_a_slide_and_what_it_shows_stands_below_it():
     notebook = new_notebook(cells=cells)
     clean(notebook)
     kinds = [cell.metadata.get("slideshow", {}).get("slide_type", "-") for cell in notebook.cells]
-    assert kinds == "slide skip slide subslide fragment slide - - skip subslide -".split()
+    assert kinds == ["slide", "skip", "slide", "subslide", "fragment", "slide", "-", "-", "skip", "subslide", "-"]
     assert notebook.cells[5].source == "## 2. Do\n\nWrite it."
     nbformat.validate(notebook)
 
@@ -182,7 +182,6 @@ def test_a_notebook_becomes_a_lecture(path):
     exporter = pytest.importorskip("nbconvert").SlidesExporter()
     page, _ = exporter.from_filename(str(path))
     assert page.count("<section") > 30 and page.count('class="fragment"') >= 10
-    assert "import matplotlib" not in page
 
 
 def test_two_equal_runs_are_equal_after_cleaning():
