@@ -6,7 +6,7 @@ A kernel runs the pupil's cells and the teacher's one after the other, and whate
 
 import math
 import sys
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,26 +14,26 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kd_teach.course.exercises import Exercise, Question, Verdict, check, list_exercises
+from kd_teach.course.exercises import Exercise, Question, Verdict, check, get_exercise, list_exercises
 from kd_teach.course.exercises.limits import contents, put_back
 
 NAMES = {"math": math, "torch": torch, "F": F, "nn": nn, "np": np}  # what an answer may use without importing it
 
-list_exercises()  # imports them all, so that none is overwritten before it is read
+EXERCISES = MappingProxyType({name: get_exercise(name) for name in list_exercises()})
 
 
 class NotPassed(AssertionError):
     """What the checker says to an answer that earns nothing."""
 
 
-def grade(name: str, mine: Any, *, seed: int | None = None) -> None:
+def grade(name: str | Exercise | Question, mine: Any, *, seed: int | None = None) -> None:
     """Return for a right answer; for graders.
 
     A name that an answer uses (`F`, `torch`) may have been given away by a later cell, as in `F = 96485.0`. That costs
     nothing: what is wrong is checked once more with these names as they were.
 
     Args:
-        name: of the exercise.
+        name: of the exercise, or one of your own.
         mine: the pupil's function or value.
         seed: check a function on inputs that nobody has seen.
 
@@ -41,11 +41,12 @@ def grade(name: str, mine: Any, *, seed: int | None = None) -> None:
         NotPassed: with what is wrong.
     """
     put_back(OWN)
-    verdict = check(name, mine, seed=seed)
+    exercise = EXERCISES.get(name, name) if isinstance(name, str) else name
+    verdict = check(exercise, mine, seed=seed)
     if not verdict.passed and (theirs := getattr(mine, "__globals__", None)) and not NAMES.items() <= theirs.items():
         before = {key: theirs[key] for key in NAMES if key in theirs}
         theirs.update(NAMES)
-        again = check(name, mine, seed=seed)
+        again = check(exercise, mine, seed=seed)
         for key in NAMES:
             theirs.pop(key)
         theirs.update(before)

@@ -83,7 +83,7 @@ CLUMSY = {  # pupil: what stands in the cells where it is not right, and what th
         },
         {SOFTEN: 0, LOSS: 0},
     ),
-    "reuses_names": (
+    "reuses_names": (  # and has copied a cell
         {
             SOFTEN: f"{RIGHT[SOFTEN]}\ncheck = grading = torch.tensor(1.0)\nF = 96485.0",
             LOSS: f"{RIGHT[LOSS]}\nmath = nn = torch = 3\nassert F == 96485.0",
@@ -166,8 +166,7 @@ def graded(out):
     for pupil, sources in CHEATS.items():
         hand_in(course, pupil, sources)
     for pupil, (sources, _) in CLUMSY.items():
-        hand_in(course, pupil, RIGHT | sources)
-    hand_in(course, "copies", RIGHT, copied=SOFTEN)
+        hand_in(course, pupil, RIGHT | sources, copied=SOFTEN if pupil == "reuses_names" else None)
     nbgrader(course, "autograde", "kd", "--create", "--force")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         marks = {
@@ -188,10 +187,6 @@ def test_cheating_earns_nothing(graded, pupil):
 @pytest.mark.parametrize("pupil", CLUMSY)
 def test_a_slip_costs_what_is_wrong_and_nothing_else(graded, pupil):
     assert graded[1][pupil] == {f"{key}-test": mark for key, mark in (MARKS | CLUMSY[pupil][1]).items()}
-
-
-def test_a_copied_cell_costs_nothing_and_nobody(graded):
-    assert graded[1]["copies"] == {f"{key}-test": mark for key, mark in MARKS.items()}
 
 
 def test_pupils_see_neither_solutions_nor_hidden_tests(graded):
