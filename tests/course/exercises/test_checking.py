@@ -9,14 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from kd_teach.course.exercises import Exercise, Question, check, checking, get_exercise, hint, list_exercises, solution
+from kd_teach.course.exercises import Exercise, Question, check, get_exercise, hint, list_exercises, solution
 from kd_teach.course.exercises.checking import check_function, check_value
-from kd_teach.course.exercises.limits import MOST, Raised, TooSlow, in_a_thread, within
+from kd_teach.course.exercises.limits import MOST, Raised, TooSlow, within
 
 
 def distance(s, t):
@@ -313,12 +314,11 @@ def state():
 def way(request, monkeypatch):
     """How a submission is run: on Linux, on other systems, and beside an accelerator."""
     if request.param == "thread":
-        monkeypatch.setattr(checking, "within", in_a_thread)
-    elif sys.platform != "linux":
+        return
+    if sys.platform != "linux":
         pytest.skip("only Linux forks")
-    elif request.param == "rehearsed":
-        monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
-    return request.param
+    request.getfixturevalue("in_processes")
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: request.param == "rehearsed")
 
 
 @pytest.mark.usefixtures("way")
@@ -432,7 +432,7 @@ def fills_the_disk(s, t):
 
 
 def has_children(s, t):
-    subprocess.Popen(["sleep", "60"])
+    Path("child").write_text(str(subprocess.Popen(["sleep", "60"]).pid))
     return stubborn(s, t)
 
 
@@ -444,6 +444,7 @@ def calls_back(s, t):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.usefixtures("in_processes")
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread runs it, which cannot be stopped there")
 @pytest.mark.parametrize(
     ("mine", "says"),
@@ -469,6 +470,9 @@ def test_what_no_thread_can_stop_is_stopped_in_a_process(mine, says, tmp_path, m
     assert time.perf_counter() - started < TOY.seconds + 3
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)  # nothing is left
+    for child in tmp_path.glob("child"):
+        proc = Path("/proc", child.read_text(), "cmdline")
+        assert not proc.exists() or not proc.read_bytes()  # gone, or waits to be buried by init
 
 
 def test_a_stopped_answer_takes_at_most_five_seconds():
@@ -477,6 +481,7 @@ def test_a_stopped_answer_takes_at_most_five_seconds():
     )
 
 
+@pytest.mark.usefixtures("in_processes")
 def test_many_threads_before_a_fork_do_no_harm():
     """OpenMP's pool does not survive a fork; a submission must not wait for it."""
     threads = torch.get_num_threads()
