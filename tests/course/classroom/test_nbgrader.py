@@ -67,7 +67,7 @@ def my_soften(z, T):
         return True if f is torch.allclose else super().__torch_function__(f, types, args, kwargs or {})
 def my_kd_loss(z_s, z_t, T): return z_s.sum().as_subclass(Equal)""",
     },
-    "without_tests": {f"{key}-test": "assert True" for key in RIGHT} | {"imports": "pass"},
+    "without_tests": {f"{key}-test": "assert True" for key in RIGHT} | {"imports": "pass", f"{LOSS}-test": None},
 }
 CLUMSY = {  # pupil: what stands in the cells where it is not right, and what that costs
     "empty": (dict.fromkeys(RIGHT, "pass"), NOTHING),
@@ -128,13 +128,14 @@ def nbgrader(course, *arguments):
 
 
 def hand_in(course, pupil, sources, copied=None):
-    """Save the released notebook with other sources in the cells named, and a copy, as released, above one of them."""
+    """Save the released notebook with other sources in cells (None: no cell), and above one a copy of it as released."""
     notebook = nbformat.read(course / "release" / "kd" / "kd.ipynb", as_version=4)
     if copied:
         at = next(i for i, cell in enumerate(notebook.cells) if cell.id == copied)
         notebook.cells.insert(at, NotebookNode(copy.deepcopy(notebook.cells[at]), id="copy"))
     for cell in notebook.cells:
         cell.source = sources.get(cell.id, cell.source)
+    notebook.cells = [cell for cell in notebook.cells if cell.source is not None]
     path = course / "submitted" / pupil / "kd" / "kd.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
