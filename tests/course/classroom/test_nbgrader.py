@@ -128,7 +128,7 @@ def nbgrader(course, *arguments):
 
 
 def hand_in(course, pupil, sources, copied=None):
-    """Save the released notebook with other sources in cells (None: no cell), and above one a copy of it as released."""
+    """Save the released notebook with other sources in cells (None: no cell), above one a copy of it as released."""
     notebook = nbformat.read(course / "release" / "kd" / "kd.ipynb", as_version=4)
     if copied:
         at = next(i for i, cell in enumerate(notebook.cells) if cell.id == copied)
