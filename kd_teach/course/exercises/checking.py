@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kd_teach.course.exercises.diagnosis import diagnose
 from kd_teach.course.exercises.exercise import Case, Exercise, Question
-from kd_teach.course.exercises.limits import Died, Raised, TooLoud, TooSlow, untouched, within
+from kd_teach.course.exercises.limits import Died, Raised, TooLoud, TooSlow, within
 from kd_teach.course.exercises.observing import (
     ATOL,
     NoReturn,
@@ -39,6 +39,7 @@ from kd_teach.course.exercises.observing import (
     shaken,
 )
 from kd_teach.course.exercises.relation import in_which_cases
+from kd_teach.course.exercises.states import untouched
 
 
 class Verdict(NamedTuple):

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from kd_teach.course.exercises import Exercise, Question, Verdict, check, get_exercise, list_exercises
-from kd_teach.course.exercises.limits import contents, put_back
+from kd_teach.course.exercises.states import contents, put_back
 
 NAMES = {"math": math, "torch": torch, "F": F, "nn": nn, "np": np}  # what an answer may use without importing it
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import kd_teach.course.exercises as exercises
 from kd_teach.course.exercises import Exercise, check, get_exercise, grading, kd
 from kd_teach.course.exercises.grading import NotPassed, grade
-from kd_teach.course.exercises.limits import contents, put_back
+from kd_teach.course.exercises.states import contents, put_back
 
 RIGHT = get_exercise("kd.loss").solution()
 WRONG = "def my_kd_loss(z_s, z_t, T): return 0 * z_s.sum()"
