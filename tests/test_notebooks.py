@@ -17,7 +17,18 @@ from PIL import Image
 from kd_teach.course import TAUGHT
 from kd_teach.course.exercises import get_exercise, list_exercises
 from kd_teach.course.exercises.exercise import Exercise, body_of
-from tools.run_notebooks import MAX_BYTES, NOTEBOOKS, WIDGET, clean, code_cells, execute, problems, quantise, run
+from tools.run_notebooks import (
+    MAX_BYTES,
+    NOTEBOOKS,
+    WIDGET,
+    clean,
+    code_cells,
+    execute,
+    problems,
+    quantise,
+    run,
+    slide_types,
+)
 
 
 def png(image: Image.Image) -> str:
@@ -71,7 +82,7 @@ def run_out_of_order(notebook):
 
 
 def remove_pictures(notebook):
-    notebook.cells[1].outputs = notebook.cells[3].outputs = []
+    notebook.cells[1].outputs = notebook.cells[3].outputs = [new_output("stream", text="a picture")]
 
 
 def remove_panel(notebook):
@@ -87,7 +98,11 @@ def keep_timestamps(notebook):
 
 
 def swell(notebook):
-    notebook.cells[0].source = "x" * MAX_BYTES
+    notebook.cells[0].source = "# " + "x" * MAX_BYTES
+
+
+def forget_a_slide(notebook):
+    notebook.cells[0].metadata.pop("slideshow")
 
 
 REWRITTEN = ("kd",)  # by the rules below; the others still have twelve sections
@@ -215,6 +230,7 @@ def test_every_exercise_of_a_notebook_is_a_stub_and_a_check(path):
         (keep_widget_state, "widget state"),
         (keep_timestamps, "timestamps"),
         (swell, "2.0 MB"),
+        (forget_a_slide, "not marked as slides"),
     ],
 )
 def test_checker_names_the_problem(spoil, complaint):
@@ -224,6 +240,39 @@ def test_checker_names_the_problem(spoil, complaint):
     spoil(notebook)
     [found] = problems(notebook)
     assert complaint in found
+
+
+def test_a_section_is_a_slide_and_what_it_shows_stands_below_it():
+    shown = [new_output("stream", text="1")]
+    cells = [
+        new_markdown_cell("# Title\n\nWhy?"),
+        new_code_cell("import torch", outputs=shown),
+        new_markdown_cell("## 1. See"),
+        new_code_cell("picture()", outputs=shown),
+        new_markdown_cell("What it says.\n\n## 2. Do\n\nWrite it."),
+        new_code_cell("def my(): ...", metadata={"tags": ["exercise:kd.loss"]}),
+        new_code_cell("check()", metadata={"tags": ["check:kd.loss"]}, outputs=shown),
+        new_code_cell("x = 1"),
+        new_markdown_cell("Another."),
+        new_code_cell("def my(): ...", metadata={"tags": ["exercise:kd.total"]}),
+    ]
+    notebook = new_notebook(cells=cells)
+    clean(notebook)
+    kinds = [cell.metadata.get("slideshow", {}).get("slide_type", "-") for cell in notebook.cells]
+    assert kinds == ["slide", "skip", "slide", "subslide", "fragment", "slide", "-", "-", "skip", "subslide", "-"]
+    assert notebook.cells[5].source == "## 2. Do\n\nWrite it."
+    nbformat.validate(notebook)
+
+
+@pytest.mark.system
+def test_a_notebook_becomes_a_lecture():
+    path = NOTEBOOKS / "01_kd.ipynb"
+    page, _ = pytest.importorskip("nbconvert").SlidesExporter().from_filename(str(path))
+    kinds = slide_types(nbformat.read(path, as_version=4))
+    slides, below = kinds.count("slide"), kinds.count("subslide")
+    assert slides == 13 and below > 20  # the title and twelve sections
+    assert page.count("<section") == 2 * slides + below  # each slide stands in a column of its own
+    assert page.count('class="fragment"') == kinds.count("fragment") > 5
 
 
 def test_two_equal_runs_are_equal_after_cleaning():

@@ -2,6 +2,7 @@
 
     python tools/run_notebooks.py                      all in notebooks/
     python tools/run_notebooks.py notebooks/01_kd.ipynb
+    python tools/run_notebooks.py --tidy               only text was changed: keep the outputs
 
 A notebook with a problem (a cell that raised or wrote to stderr, a widget without picture, more than 2 MB) is not
 saved: the script says what and where, one line each, and ends with status 1.
@@ -13,7 +14,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -77,6 +78,11 @@ def clean(notebook: NotebookNode) -> None:
                 output.metadata["image/png"] = {"alt": cell.metadata["alt"]}  # where HTML looks for it
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if output.get("text") != ""]
+    notebook.cells = list(one_heading_each(notebook.cells))
+    for cell, kind in zip(notebook.cells, slide_types(notebook), strict=True):
+        cell.metadata.pop("slideshow", None)
+        if kind != "-":
+            cell.metadata["slideshow"] = {"slide_type": kind}
     ids: dict[str, str] = {}
     for _, output in outputs(notebook):
         data = output.get("data", {})
@@ -85,6 +91,38 @@ def clean(notebook: NotebookNode) -> None:
             data[WIDGET]["model_id"] = ids.setdefault(model_id, f"widget-{len(ids) + 1}")
         if "image/png" in data:
             data["image/png"] = quantise(data["image/png"])
+
+
+def one_heading_each(cells: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
+    """The cells, those of text cut above each section's heading, which begins a slide."""
+    for cell in cells:
+        first, *sections = re.split(r"\n+(?=## )", cell.source) if cell.cell_type == "markdown" else [cell.source]
+        cell.source = first
+        yield cell
+        for number, section in enumerate(sections, start=1):
+            yield NotebookNode(cell, id=f"{cell.id[:60]}-{number}", source=section, metadata=NotebookNode())
+
+
+def slide_types(notebook: NotebookNode) -> list[str]:
+    """What each cell is when a notebook is shown as slides, in Jupyter's words; "-" goes on with the slide before.
+
+    A section is a slide, and below it each picture or table with its code, and each exercise with its text. What is
+    said about a picture appears after it. Imports are left out, and so is code that shows nothing.
+    """
+    tags = [[tag.partition(":")[0] for tag in cell.metadata.get("tags", [])] for cell in notebook.cells] + [[]]
+    kinds, setup = [], True
+    for cell, own, following in zip(notebook.cells, tags, tags[1:], strict=False):
+        if cell.cell_type == "markdown":
+            asks = cell.source.startswith(("### ", "**★")) or "exercise" in following
+            kinds.append("slide" if re.match("##? ", cell.source) else "subslide" if asks else "fragment")
+        elif {"exercise", "check"} & set(own):
+            kinds.append("-")
+        elif setup or not cell.outputs:
+            kinds.append("skip")
+            setup = False
+        else:
+            kinds.append("subslide")
+    return kinds
 
 
 def quantise(png: str) -> str:
@@ -120,16 +158,19 @@ def problems(notebook: NotebookNode) -> list[str]:
         found.append("it shows no picture")
     if "widgets" in notebook.metadata or any("execution" in cell.metadata for cell in notebook.cells):
         found.append("it holds widget state or timestamps")
+    if [cell.metadata.get("slideshow", {}).get("slide_type", "-") for cell in notebook.cells] != slide_types(notebook):
+        found.append("its cells are not marked as slides")
     if (size := len(nbformat.writes(notebook).encode())) > MAX_BYTES:
         found.append(f"it has {size / 2**20:.1f} MB; at most {MAX_BYTES / 2**20:.0f} are allowed")
     return found
 
 
-def run(path: Path) -> list[str]:
-    """Execute, clean and check one notebook; it is saved when there are no problems."""
+def run(path: Path, *, tidy: bool = False) -> list[str]:
+    """Execute (unless it is only to `tidy`), clean and check one notebook; it is saved when there are no problems."""
     notebook = nbformat.read(path, as_version=4)
     try:
-        execute(notebook, path.resolve().parent)
+        if not tidy:
+            execute(notebook, path.resolve().parent)
     except CellExecutionError as error:
         number = sum(cell.execution_count is not None for cell in code_cells(notebook))
         return [f"code cell {number} raised {error.ename}: {error.evalue}"]
@@ -143,10 +184,12 @@ def run(path: Path) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="default: all in notebooks/")
+    parser.add_argument("--tidy", action="store_true", help="keep the outputs; only clean, and mark the slides")
+    arguments = parser.parse_args()
     os.environ.setdefault("KD_TEACH_PROGRESS", "0")  # bars hold speeds, which differ in every run
     bad = 0
-    for path in parser.parse_args().notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
-        found = run(path)
+    for path in arguments.notebooks or sorted(NOTEBOOKS.glob("*.ipynb")):
+        found = run(path, tidy=arguments.tidy)
         bad += bool(found)
         print(f"{path.name}: {'not saved' if found else 'saved'}", *found, sep="\n  ", flush=True)
     return int(bad > 0)

@@ -14,7 +14,13 @@ from kd_teach.course.exercises import Exercise, Question, get_exercise
 from kd_teach.course.heads import Head
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-IMPORTS = "import math\n\nimport torch\nimport torch.nn.functional as F\nfrom torch import nn"  # as solutions use them
+IMPORTS = """import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from kd_teach.course.exercises import check, grading, hint"""  # as solutions use them; `grading` before all answers
 SEEDS = (1, 2)  # of the hidden tests' inputs
 FOLDED_SOLUTION = re.compile(r"<details>\s*<summary>\s*Solution.*?</details>\s*", flags=re.DOTALL)
 
@@ -66,8 +72,7 @@ def assignment(head: Head, notebook: NotebookNode, *, points: int) -> NotebookNo
             "each answer as often as you like; your teacher's computer runs it again, on other numbers.",
             id="title",
         ),
-        new_code_cell(IMPORTS, id="imports"),
-        new_code_cell("from kd_teach.course.exercises import check, hint", id="exercises"),
+        graded(new_code_cell(IMPORTS, id="imports"), "imports"),
     ]
     for exercise in exercises:
         key = exercise.name.replace(".", "-").replace("_", "-")
@@ -90,26 +95,27 @@ def marked_solution(exercise: Exercise | Question) -> str:
 
 
 def test_cell(exercise: Exercise | Question) -> str:
-    """An autograder's cell: the check that pupils see, and the same on inputs that they have not seen."""
-    call = f'check("{exercise.name}", {exercise.variable}'
-    hidden = (
-        []
-        if isinstance(exercise, Question)
-        else [f"again = {call}, seed={seed})\nassert again.passed, again" for seed in SEEDS]
-    )
-    lines = [f"verdict = {call})", "assert verdict.passed, verdict"]
-    return "\n".join([*lines, "### BEGIN HIDDEN TESTS", *hidden, "### END HIDDEN TESTS"] if hidden else lines)
+    """An autograder's cell: the check that pupils see, and the same on inputs that they have not seen.
+
+    It imports under a name of its own, for `check` may be anything by then.
+    """
+    own = f"grade_{exercise.name.replace('.', '_')}"
+    call = f'{own}("{exercise.name}", {exercise.variable}'
+    lines = [f"from kd_teach.course.exercises.grading import grade as {own}", "", f"{call})"]
+    if isinstance(exercise, Exercise):
+        lines += ["### BEGIN HIDDEN TESTS", *(f"{call}, seed={seed})" for seed in SEEDS), "### END HIDDEN TESTS"]
+    return "\n".join(lines)
 
 
 def graded(cell: NotebookNode, key: str, *, solution: bool = False, points: int | None = None) -> NotebookNode:
-    """Mark a cell for nbgrader: one that pupils fill in, or a locked one that gives points."""
+    """Mark a cell for nbgrader: one that pupils fill in, or a locked one, which may give points."""
     cell.metadata["nbgrader"] = {
         "schema_version": 3,
         "cell_type": "code",
         "grade_id": key,
         "grade": points is not None,
         "solution": solution,
-        "locked": points is not None,
+        "locked": not solution,
         "task": False,
     } | ({} if points is None else {"points": points})
     return cell

@@ -7,13 +7,35 @@ from kd_teach.course.heads import Head
 
 CONFIG = '''"""Configuration of nbgrader: run its commands in this folder."""
 
+import os
 from pathlib import Path
 
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import DeduplicateIds
+
+
+class OneOfEach(DeduplicateIds):
+    """Of cells that were copied or split, the last one counts.
+
+    nbgrader's own leaves empty metadata in the others, then takes them for those of an old version, and grades no more.
+    """
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        if cell.metadata.get("nbgrader") == {}:
+            del cell.metadata["nbgrader"]
+        return cell, resources
+
+
+os.environ["CUDA_VISIBLE_DEVICES"] = ""  # beside a GPU autograd works in no fork, and answers are run in one
 c = get_config()
 c.CourseDirectory.course_id = "kd_teach"
 c.CourseDirectory.root = str(Path(__file__).resolve().parent)
 c.ClearSolutions.code_stub = {"python": "...  # your code"}
-c.ExecutePreprocessor.timeout = 300
+c.ExecutePreprocessor.timeout = 120  # seconds for a cell
+c.Autograde.sanitize_preprocessors = [
+    OneOfEach if step is DeduplicateIds else step for step in Autograde.sanitize_preprocessors.default()
+]
 '''
 
 TEXT = Path(__file__).with_name("teacher.md")

@@ -20,6 +20,7 @@ __all__ = ["Exercise", "Question", "Verdict", "check", "get_exercise", "hint", "
 TOPICS = ("start", *TAUGHT, "compare", "own")
 
 _hints_given: dict[str, int] = {}
+_own: dict[str, Exercise | Question] = {}  # those that `check` was given
 
 
 class Text(str):
@@ -39,24 +40,26 @@ def list_exercises(topic: str | None = None) -> list[str]:
 def get_exercise(name: str) -> Exercise | Question:
     """The exercise called `name`; ValueError with the nearest name for an unknown one."""
     topic = name.partition(".")[0]
-    found = [e for e in (_exercises(topic) if topic in TOPICS else []) if e.name == name]
+    found = [e for e in (*(_exercises(topic) if topic in TOPICS else []), *_own.values()) if e.name == name]
     if not found:
         raise unknown("exercise", name, list_exercises(topic) if topic in TOPICS else list_exercises())
     return found[0]
 
 
-def check(name: str, mine: Any, *, seed: int | None = None) -> Verdict:
+def check(name: str | Exercise | Question, mine: Any, *, seed: int | None = None) -> Verdict:
     """Say whether an answer is right, and if not, what is wrong with it.
 
     Args:
-        name: of the exercise, as the notebook gives it.
+        name: of the exercise, as the notebook gives it; or an exercise of your own, which `hint` and `solution` then
+            know by its name.
         mine: your function, or for a question your value.
         seed: for graders: check a function on other inputs than those everybody sees, drawn from this seed.
 
     Returns:
         A `Verdict`; a cell that ends in it shows the block, and `.passed` is True only for a right answer.
     """
-    exercise = get_exercise(name)
+    exercise = get_exercise(name) if isinstance(name, str) else name
+    _own[exercise.name] = exercise
     return check_value(exercise, mine) if isinstance(exercise, Question) else check_function(exercise, mine, seed=seed)
 
 

@@ -11,7 +11,6 @@ import inspect
 import linecache
 import re
 import textwrap
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,9 +20,10 @@ from torch import Tensor
 
 from kd_teach.course.exercises.diagnosis import diagnose
 from kd_teach.course.exercises.exercise import Case, Exercise, Question
-from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow, untouched, within
+from kd_teach.course.exercises.limits import Died, Raised, TooLoud, TooSlow, within
 from kd_teach.course.exercises.observing import (
     ATOL,
+    NoReturn,
     NotAttempted,
     Observation,
     as_expected,
@@ -35,10 +35,12 @@ from kd_teach.course.exercises.observing import (
     is_number,
     misfit,
     observe,
+    plain,
     same,
     shaken,
 )
 from kd_teach.course.exercises.relation import in_which_cases
+from kd_teach.course.exercises.states import untouched
 
 
 class Verdict(NamedTuple):
@@ -96,7 +98,7 @@ def check_function(exercise: Exercise, mine: Any, *, seed: int | None = None) ->
         except TooLoud:
             return answer("too slow", "stopped: it prints without end. Take the print out of the loop.")
         except Raised as raised:
-            return answer(*(_where_it_runs(exercise, mine, cases, expected) or _raised(exercise, raised.error, mine)))
+            return answer(*(_where_it_runs(exercise, mine, cases, expected) or _raised(exercise, raised, mine)))
     with untouched():  # anew: the submission is done, and what it overwrote is put back
         return answer(*_judged(exercise, mine, cases, seen, expected))
 
@@ -159,7 +161,7 @@ def check_value(question: Question, mine: Any) -> Verdict:
     if mine is None or mine is ...:
         return Verdict(question.name, "not attempted", f"{_not_attempted(question.name)}\n  {question.prompt}")
     right = question.answer()
-    meant = _meant(mine, right, question.prompt)
+    meant = _meant(plain(mine), right, question.prompt)
     if any(equal(x, right, question.rtol) for x in meant):
         return Verdict(question.name, "correct", "correct.")
     for hint, value in question.wrong.items():
@@ -192,15 +194,21 @@ def _meant(mine: Any, right: Any, prompt: str) -> list:
     return [number] if known else [mine]
 
 
-def _raised(exercise: Exercise, error: BaseException, mine: Callable) -> tuple[str, str]:
-    frames = traceback.extract_tb(error.__traceback__)
-    code = getattr(mine, "__code__", None)
-    of_the_stub = isinstance(error, NotImplementedError) and code and frames[-1].filename == code.co_filename
-    if (isinstance(error, NotAttempted) and not error.worked) or of_the_stub:
+def _raised(exercise: Exercise, raised: Raised, mine: Callable) -> tuple[str, str]:
+    if isinstance(raised, Died):
+        return "raises", (
+            "your function ended Python itself: does it leave the program (os._exit), or call itself without end?"
+        )
+    file = mine.__code__.co_filename if hasattr(mine, "__code__") else None
+    of_the_stub = raised.name == "NotImplementedError" and raised.lines[-1:] and raised.lines[-1][0] == file
+    if raised.name == NotAttempted.__name__ or of_the_stub:
         return "not attempted", _not_attempted(exercise.name)
-    if isinstance(error, NotAttempted):
+    if raised.name == NoReturn.__name__:
         return "wrong form", "your function works, but returns nothing: is the `return` at its end missing?"
-    return "raises", _where(error, mine)
+    message = f"raises {raised.name}: {raised.text}" if raised.text else f"raises {raised.name}"
+    own = [line for place, line in raised.lines if place == file]
+    where = f"\n  in your line {own[-1]}: {linecache.getline(file, own[-1]).strip()}" if file and own else ""
+    return "raises", message + where
 
 
 def _flows(one: Observation, i: int) -> bool:
@@ -292,18 +300,3 @@ def _gap(seen: list[Observation], expected: list[Observation], rtol: float) -> s
     return (
         f"the largest gap is at {list(at)}: yours is {mine[k][at].item():.6g}, expected is {right[k][at].item():.6g}."
     )
-
-
-def _where(error: BaseException, mine: Callable) -> str:
-    """The error and the line of the learner's own code that led to it."""
-    try:
-        message = f"raises {type(error).__name__}: {error}"
-    except Exception:  # an error may be of the learner's own making
-        message = f"raises {type(error).__name__}"
-    code = getattr(mine, "__code__", None)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if code and frame.filename == code.co_filename]
-    if not own:
-        return message
-    line = linecache.getline(own[-1].filename, own[-1].lineno or 0).strip()
-    return f"{message}\n  in your line {own[-1].lineno}: {line}"

@@ -53,7 +53,7 @@ class Exercise:
     detached: tuple[str, ...] = ()
     gradient: bool = True
     stars: int = 2
-    seconds: float = 5.0
+    seconds: float = 4.0
     rtol: float = 1e-4
 
     @property

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +23,18 @@ class Observation(NamedTuple):
 
 
 class NotAttempted(Exception):
-    """Nothing came back: the stub is still there, or, if it `worked`, a `return` is missing."""
+    """Nothing came back: the stub is still there."""
 
-    def __init__(self, worked: bool) -> None:
-        super().__init__()
-        self.worked = worked
+
+class NoReturn(Exception):
+    """Nothing came back, although the function does something."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """In place of a value that is none of numbers and words; it may do anything when it is compared."""
+
+    name: str  # of its class
 
 
 def shaken(cases: Sequence[Case], seed: int) -> list[Case]:
@@ -67,11 +75,11 @@ def observe(function: Callable, case: Case, gradient: bool = True) -> Observatio
     with torch.enable_grad():
         output = function(*arguments)
     if output is None or output is ...:
-        raise NotAttempted(worked=output is None and _does_something(function))
+        raise NoReturn if output is None and _does_something(function) else NotAttempted
     changed = tuple(
         i for i, (a, b) in enumerate(zip(arguments, case, strict=True)) if torch.is_tensor(b) and not torch.equal(a, b)
     )
-    return Observation(_detached(output), _gradients(output, copies) if gradient else (None,) * len(case), changed)
+    return Observation(plain(output), _gradients(output, copies) if gradient else (None,) * len(case), changed)
 
 
 def _does_something(function: Callable) -> bool:
@@ -96,12 +104,14 @@ def as_expected(expected: Any, mine: Any) -> Any:
 
 def _gradients(output: Any, arguments: list) -> tuple[Tensor | None, ...]:
     """Gradients of a fixed weighted sum of all that was returned; zeros where none arrives."""
-    parts = [x for x in flat(output) if torch.is_tensor(x) and x.requires_grad]
+    parts = [x.as_subclass(Tensor) for x in flat(output) if torch.is_tensor(x) and x.requires_grad]
     learns = [x for x in arguments if torch.is_tensor(x) and x.requires_grad]
     sums = [(x * torch.linspace(1, 2, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in parts]
     grads = iter(torch.autograd.grad(sums, learns, allow_unused=True) if parts else [None] * len(learns))
     return tuple(
-        (torch.zeros_like(x) if (g := next(grads)) is None else g) if torch.is_tensor(x) and x.requires_grad else None
+        (torch.zeros_like(x) if (g := next(grads)) is None else plain(g))
+        if torch.is_tensor(x) and x.requires_grad
+        else None
         for x in arguments
     )
 
@@ -156,6 +166,8 @@ def form(x: Any) -> str:
     if torch.is_tensor(x):
         kind = "one number as a tensor" if x.ndim == 0 else f"a tensor of shape {tuple(x.shape)}"
         return kind if x.is_floating_point() else f"{kind} of {str(x.dtype).removeprefix('torch.')}"
+    if isinstance(x, Thing):
+        return f"a {x.name}"
     if isinstance(x, (tuple, list)):
         return f"{len(x)} things ({', '.join(form(y) for y in x)})"
     return f"a {type(x).__name__}"
@@ -165,10 +177,21 @@ def flat(x: Any) -> list:
     return [z for y in x for z in flat(y)] if isinstance(x, (tuple, list)) else [x]
 
 
-def _detached(x: Any) -> Any:
-    if isinstance(x, (tuple, list)):
-        return tuple(_detached(y) for y in x)
-    return x.detach().clone() if torch.is_tensor(x) else x
+def plain(x: Any) -> Any:
+    """A copy made of nothing but plain tensors, arrays, numbers, words and collections of them.
+
+    What else there is becomes a `Thing`: a class of the learner's own may call itself equal to everything.
+    """
+    if isinstance(x, Tensor):
+        return x.detach().clone().as_subclass(Tensor)
+    if isinstance(x, (np.ndarray, np.generic)) and not x.dtype.hasobject:
+        return np.array(x) if isinstance(x, np.ndarray) else np.array(x)[()]
+    if x is None or x is ... or type(x) in (bool, int, float, complex, str, bytes):
+        return x
+    for kind in (tuple, list, set, frozenset):
+        if isinstance(x, kind):
+            return kind(plain(y) for y in x)
+    return Thing(type(x).__name__)
 
 
 def is_number(x: Any) -> bool:

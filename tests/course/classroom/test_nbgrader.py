@@ -3,6 +3,7 @@
 nbgrader gives 0 and no error to everybody when the kernel lacks a package, so known marks are the only proof.
 """
 
+import copy
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from kd_teach.course.classroom import write_classroom
@@ -21,15 +23,91 @@ pytest.importorskip("nbgrader", reason='grading needs nbgrader: pip install "kd-
 
 NAMES = ("kd.soften", "kd.loss", "kd.uniform_teacher")  # two functions and a question
 POINTS = 3  # for each star
-MARKS = {name: POINTS * get_exercise(name).stars for name in NAMES}
-FORGOT_T2 = """def my_kd_loss(z_s, z_t, T):
-    return F.kl_div(F.log_softmax(z_s / T, 1), F.softmax(z_t.detach() / T, 1), reduction="batchmean")
-"""
-KNOWS_THE_VISIBLE_INPUTS = """from kd_teach.course.exercises import get_exercise
+SOFTEN, LOSS, TEACHER = (name.replace(".", "-").replace("_", "-") for name in NAMES)
+RIGHT = {
+    SOFTEN: get_exercise("kd.soften").solution(),
+    LOSS: get_exercise("kd.loss").solution(),
+    TEACHER: f"my_uniform_teacher = {get_exercise('kd.uniform_teacher').answer()!r}",
+}
+NOTHING = {SOFTEN: 0, LOSS: 0, TEACHER: 0}
+
+CHEATS = {  # pupil: what stands in the cells
+    "replaces_check": {
+        SOFTEN: """import kd_teach.course.exercises as e
+class Y: passed = True
+check = e.check = e.checking.check_function = e.checking.check_value = e.grading.check = lambda *a, **k: Y()
+grade_kd_soften = grade_kd_loss = grade_kd_uniform_teacher = lambda *a, **k: None
+e.Verdict.passed = True
+e.checking.same = e.checking.equal = lambda *a: True
+def my_soften(z, T): return z""",
+        LOSS: "e.grading.grade = lambda *a, **k: None",
+        TEACHER: "my_uniform_teacher = 7",
+    },
+    "leaves": {
+        SOFTEN: "import sys\ndef my_soften(z, T): sys.exit(0)",
+        LOSS: "import os\ndef my_kd_loss(z_s, z_t, T): os._exit(0)",
+        TEACHER: "class Y(float): __sub__ = __rsub__ = lambda *a: 0.0\nmy_uniform_teacher = Y(7)",
+    },
+    "replaces_functions": {
+        SOFTEN: """F.softmax = F.log_softmax = torch.softmax = torch.Tensor.softmax = lambda z, *a, **k: z
+F.kl_div = torch.Tensor.sum = torch.Tensor.mean = lambda z, *a, **k: 0 * z.flatten()[0]
+torch.allclose = torch.equal = lambda *a, **k: True
+def my_soften(z, T): return z""",
+        LOSS: "def my_kd_loss(z_s, z_t, T): return 0 * z_s.flatten()[0]",
+        TEACHER: "class Y:\n    __eq__ = lambda *a: True\nmy_uniform_teacher = Y()",
+    },
+    "knows_the_visible_inputs": {
+        SOFTEN: """from kd_teach.course.exercises import get_exercise
 def my_soften(z, T):
     known = any(torch.equal(z, case[0]) for case in get_exercise("kd.soften").cases())
-    return get_exercise("kd.soften").reference(z, T) if known else z
-"""
+    return get_exercise("kd.soften").reference(z, T) if known else z""",
+        LOSS: """class Equal(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, f, types, args=(), kwargs=None):
+        return True if f is torch.allclose else super().__torch_function__(f, types, args, kwargs or {})
+def my_kd_loss(z_s, z_t, T): return z_s.sum().as_subclass(Equal)""",
+    },
+    "without_tests": {f"{key}-test": "assert True" for key in RIGHT} | {"imports": "pass", f"{LOSS}-test": None},
+}
+CLUMSY = {  # pupil: what stands in the cells where it is not right, and what that costs
+    "empty": (dict.fromkeys(RIGHT, "pass"), NOTHING),
+    "loops": (
+        {
+            SOFTEN: """def my_soften(z, T):
+    while True:
+        try:
+            z = z / T
+        except:
+            pass""",
+            LOSS: "def my_kd_loss(z_s, z_t, T):\n    while True: print(z_s)",
+        },
+        {SOFTEN: 0, LOSS: 0},
+    ),
+    "reuses_names": (  # and has copied a cell
+        {
+            SOFTEN: f"{RIGHT[SOFTEN]}\ncheck = grading = torch.tensor(1.0)\nF = 96485.0",
+            LOSS: f"{RIGHT[LOSS]}\nmath = nn = torch = 3\nassert F == 96485.0",
+        },
+        {},
+    ),
+    "changes_settings": (
+        {
+            SOFTEN: f"""import os, random, numpy as np
+torch.set_default_dtype(torch.float64), torch.set_default_device("meta"), torch.set_grad_enabled(False)
+torch.manual_seed(0), os.chdir("/"), np.seterr(all="raise")
+{RIGHT[SOFTEN]}"""
+        },
+        {},
+    ),
+    "forgets": (
+        {
+            SOFTEN: "import sys\nsys.exit()",
+            LOSS: """def my_kd_loss(z_s, z_t, T):
+    return F.kl_div(F.log_softmax(z_s / T, 1), F.softmax(z_t.detach() / T, 1), reduction="batchmean")""",
+        },
+        {SOFTEN: 0, LOSS: 0},
+    ),
+}
 
 
 def course_of_one(folder):
@@ -49,15 +127,15 @@ def nbgrader(course, *arguments):
     assert done.returncode == 0, done.stderr
 
 
-def hand_in(course, pupil, answers, *, without_tests=False):
-    """Save the released notebook with `answers` (exercise -> code) in their cells; the rest stays as it was given."""
+def hand_in(course, pupil, sources, copied=None):
+    """Save the released notebook with other sources in cells (None: no cell), above one a copy of it as released."""
     notebook = nbformat.read(course / "release" / "kd" / "kd.ipynb", as_version=4)
+    if copied:
+        at = next(i for i, cell in enumerate(notebook.cells) if cell.id == copied)
+        notebook.cells.insert(at, NotebookNode(copy.deepcopy(notebook.cells[at]), id="copy"))
     for cell in notebook.cells:
-        for name, code in answers.items():
-            if cell.metadata.get("nbgrader", {}).get("grade_id") == name.replace(".", "-").replace("_", "-"):
-                cell.source = code
-        if without_tests and cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.source = "assert True"
+        cell.source = sources.get(cell.id, cell.source)
+    notebook.cells = [cell for cell in notebook.cells if cell.source is not None]
     path = course / "submitted" / pupil / "kd" / "kd.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
@@ -80,18 +158,16 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def graded(out):
-    """The course after grading four pupils, and their marks by exercise."""
+    """The course after grading all pupils in one run, and their marks by exercise."""
     from nbgrader.api import Gradebook
 
     write_classroom(out / "room", points=POINTS, folder=course_of_one(out / "notebooks"))
     course = out / "room" / "nbgrader"
     nbgrader(course, "generate_assignment", "kd", "--create", "--force")
-    right = {name: get_exercise(name).solution() for name in NAMES if name != "kd.uniform_teacher"}
-    right["kd.uniform_teacher"] = f"my_uniform_teacher = {get_exercise('kd.uniform_teacher').answer()!r}"
-    hand_in(course, "right", right)
-    hand_in(course, "wrong", right | {"kd.loss": FORGOT_T2, "kd.soften": KNOWS_THE_VISIBLE_INPUTS})
-    hand_in(course, "empty", {})
-    hand_in(course, "without_tests", {}, without_tests=True)
+    for pupil, sources in CHEATS.items():
+        hand_in(course, pupil, sources)
+    for pupil, (sources, _) in CLUMSY.items():
+        hand_in(course, pupil, RIGHT | sources, copied=SOFTEN if pupil == "reuses_names" else None)
     nbgrader(course, "autograde", "kd", "--create", "--force")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
         marks = {
@@ -101,40 +177,31 @@ def graded(out):
     return course, marks
 
 
-def marks_of(**lost):
-    """Marks by nbgrader's cell names, full but for the exercises named."""
-    return {
-        f"{name.replace('.', '-').replace('_', '-')}-test": lost.get(name.partition(".")[2], mark)
-        for name, mark in MARKS.items()
-    }
+MARKS = {key: POINTS * get_exercise(name).stars for name, key in zip(NAMES, RIGHT, strict=True)}
 
 
-NOTHING = {"soften": 0, "loss": 0, "uniform_teacher": 0}
+@pytest.mark.parametrize("pupil", CHEATS)
+def test_cheating_earns_nothing(graded, pupil):
+    assert graded[1][pupil] == {f"{key}-test": 0 for key in MARKS}
 
 
-@pytest.mark.parametrize(
-    ("pupil", "lost"),
-    [
-        ("right", {}),
-        ("wrong", {"loss": 0, "soften": 0}),
-        ("empty", NOTHING),
-        ("without_tests", NOTHING),
-    ],
-)
-def test_marks(graded, pupil, lost):
-    _, marks = graded
-    assert marks[pupil] == marks_of(**lost)
+@pytest.mark.parametrize("pupil", CLUMSY)
+def test_a_slip_costs_what_is_wrong_and_nothing_else(graded, pupil):
+    assert graded[1][pupil] == {f"{key}-test": mark for key, mark in (MARKS | CLUMSY[pupil][1]).items()}
 
 
 def test_pupils_see_neither_solutions_nor_hidden_tests(graded):
     text = released(graded[0])
     assert "SOLUTION" not in text and "HIDDEN" not in text and "seed=" not in text
     assert "kl_div(log_p_s" not in text and "my_uniform_teacher = 0.1" not in text
-    assert text.count("assert verdict.passed") == len(NAMES)
+    assert text.count("import grade as grade_kd_") == len(NAMES)
 
 
-def test_the_grader_says_which_mistake_it_was(graded):
-    notebook = nbformat.read(graded[0] / "autograded" / "wrong" / "kd" / "kd.ipynb", as_version=4)
-    shown = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
-    soften, loss = (out.evalue for out in shown if out.output_type == "error")
-    assert "T² is missing" in loss and "kd.soften" in soften
+def test_the_grader_says_what_is_wrong(graded):
+    def said(pupil):
+        notebook = nbformat.read(graded[0] / "autograded" / pupil / "kd" / "kd.ipynb", as_version=4)
+        return {c.id: " ".join(o.get("evalue", "") for o in c.outputs) for c in notebook.cells if c.cell_type == "code"}
+
+    assert "T² is missing" in said("forgets")[f"{LOSS}-test"]
+    assert "never ends" in said("loops")[f"{SOFTEN}-test"] and "prints without end" in said("loops")[f"{LOSS}-test"]
+    assert "ended Python" in said("leaves")[f"{LOSS}-test"]

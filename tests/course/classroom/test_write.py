@@ -1,6 +1,7 @@
 """The classroom pack: no solution reaches a pupil, all reach the instructor, assignments are marked for nbgrader."""
 
 import math
+import re
 
 import nbformat
 import pytest
@@ -90,12 +91,12 @@ def test_assignment_gives_points_by_stars_in_locked_cells(room):
     assert sorted(c.metadata.nbgrader.points for c in tests) == sorted(3 * e.stars for e in exercises)
     for cell in tests:
         assert cell.metadata.nbgrader.locked and not cell.metadata.nbgrader.solution
-        assert "assert verdict.passed" in cell.source
+        assert re.search(r"import grade as (grade_kd_\w+)\n\n\1\(", cell.source)  # under a name of its own
     functions = [e for e in exercises if isinstance(e, Exercise)]
     assert sum("### BEGIN HIDDEN TESTS" in cell.source for cell in tests) == len(functions)
     run([cell.source for cell in source])  # the source passes its own tests
     ids = [cell.metadata.nbgrader.grade_id for cell in source if "nbgrader" in cell.metadata]
-    assert len(ids) == len(set(ids)) == 2 * len(exercises)
+    assert len(ids) == len(set(ids)) == 2 * len(exercises) + 1  # and the imports
 
 
 def test_readme_tells_minutes_and_points(room):

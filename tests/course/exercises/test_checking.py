@@ -1,11 +1,15 @@
 """The checker's answers to what learners hand in, on a toy exercise: the mean over samples of the squared distance."""
 
+import builtins
 import contextlib
 import os
 import random
+import signal
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,11 +123,8 @@ def test_endless_loop_is_stopped_and_its_thread_ends():
 
 def test_within_hands_on_answers_and_errors():
     assert within(5, lambda: 7) == 7
-    with pytest.raises(ZeroDivisionError):
-        try:
-            within(5, lambda: 1 / 0)
-        except Raised as raised:
-            raise raised.error from None
+    with pytest.raises(Raised, match="ZeroDivisionError"):
+        within(5, lambda: 1 / 0)
     with pytest.raises(TooSlow):
         within(0.1, lambda: time.sleep(1))
 
@@ -295,23 +296,52 @@ def leaves_everything_changed(s, t):
     torch.manual_seed(0), random.seed(0), torch.set_default_dtype(torch.float64)
     np.random.seed(0)  # noqa: NPY002
     torch.set_grad_enabled(False), os.chdir("/"), torch.use_deterministic_algorithms(True)
+    torch.set_default_device("meta"), np.seterr(all="raise"), sys.setrecursionlimit(500)
     sys.stdout = None
-    torch.nn.functional.mse_loss = torch.Tensor.pow = lambda *args, **kwargs: torch.zeros(())
-    return torch.zeros(())
+    torch.nn.functional.mse_loss = torch.Tensor.pow = builtins.abs = lambda *args, **kwargs: 0
+    return torch.zeros((), device="cpu")
 
 
 def state():
     return (
-        torch.get_rng_state().tolist(), random.getstate(), torch.get_default_dtype(),
-        torch.is_grad_enabled(), os.getcwd(), torch.are_deterministic_algorithms_enabled(), sys.stdout,
-        torch.nn.functional.mse_loss, torch.Tensor.pow,
+        torch.get_rng_state().tolist(), random.getstate(), torch.get_default_dtype(), torch.get_default_device(),
+        torch.is_grad_enabled(), os.getcwd(), torch.are_deterministic_algorithms_enabled(), sys.stdout, np.geterr(),
+        sys.getrecursionlimit(), torch.nn.functional.mse_loss, torch.Tensor.pow, abs,
     )  # fmt: skip
 
 
+@pytest.fixture(params=["process", "thread", "rehearsed"])
+def way(request, monkeypatch):
+    """How a submission is run: on Linux, on other systems, and beside an accelerator."""
+    if request.param == "thread":
+        return
+    if sys.platform != "linux":
+        pytest.skip("only Linux forks")
+    request.getfixturevalue("in_processes")
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: request.param == "rehearsed")
+
+
+@pytest.mark.usefixtures("way")
 def test_what_a_submission_changes_is_put_back_and_earns_nothing():
+    torch.use_deterministic_algorithms(False)  # loads PyTorch's compiler, which takes longer than a check may
     before = state()
     assert not check_function(TOY, leaves_everything_changed).passed
     assert state() == before
+
+
+def test_settings_of_the_notebook_cost_nothing():
+    before = state()
+    leaves_everything_changed(None, None)
+    changed, folder = state(), os.getcwd()
+    try:
+        verdict, after = check_function(TOY, distance), state()
+    finally:
+        torch.set_default_dtype(torch.float32), torch.set_default_device(None), torch.set_grad_enabled(True)
+        torch.use_deterministic_algorithms(False)
+        np.seterr(**before[8]), sys.setrecursionlimit(before[9])
+        sys.stdout, torch.nn.functional.mse_loss, torch.Tensor.pow, builtins.abs = before[7], *before[10:]
+        os.chdir(before[5])
+    assert verdict.passed and after == changed and folder == "/"
 
 
 def test_a_function_of_torch_that_was_overwritten_before_is_the_original_inside(monkeypatch):
@@ -326,31 +356,178 @@ class Wordless(Exception):
         raise RuntimeError
 
 
-@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), Wordless(), RecursionError()])
-def test_whatever_is_raised_is_an_answer(error):
+@pytest.mark.parametrize("error", [SystemExit(0), KeyboardInterrupt(), Wordless(), GeneratorExit()])
+def test_whatever_is_raised_is_an_answer(error, way):
     def mine(s, t):
         raise error
 
     assert check_function(TOY, mine).kind == "raises"
 
 
-def test_a_loop_that_catches_everything_and_a_flood_are_stopped(capsys):
-    def stubborn(s, t):
-        while True:
-            try:  # noqa: SIM105  what a beginner writes
-                s = s + 1
-            except:  # noqa: E722  what a beginner writes
-                pass
+def stubborn(s, t):
+    while True:
+        try:  # noqa: SIM105  what a beginner writes
+            s = s + 1
+        except:  # noqa: E722  what a beginner writes
+            pass
 
-    def loud(s, t):
-        while True:
-            print("x" * 100)
 
-    before, started = threading.active_count(), time.perf_counter()
-    assert check_function(TOY, stubborn).kind == "too slow"
-    assert "prints without end" in check_function(TOY, loud).message
-    assert time.perf_counter() - started < 10 and threading.active_count() == before
-    assert len(capsys.readouterr().out) <= MOST
+def loud(s, t):
+    while True:
+        print("x" * 100)
+
+
+def loud_elsewhere(s, t):
+    while True:
+        print("x" * 100, file=sys.stderr)
+
+
+def leaves(s, t):
+    os._exit(0)
+
+
+def asks(s, t):
+    return float(input("how many?"))
+
+
+def again(s, t):
+    return again(s, t)
+
+
+@pytest.mark.parametrize(
+    ("mine", "kind", "says"),
+    [
+        (stubborn, "too slow", "never ends"),
+        (loud, "too slow", "prints without end"),
+        (loud_elsewhere, "too slow", "prints without end"),
+        (leaves, "raises", ""),
+        (lambda s, t: sys.exit(0), "raises", "SystemExit"),
+        (again, "raises", "RecursionError"),
+    ],
+)
+def test_what_does_not_end_by_itself_is_stopped_and_takes_nothing_with_it(mine, kind, says, way, capsys):
+    before, started, exits = threading.active_count(), time.perf_counter(), os._exit
+    verdict = check_function(TOY, mine)
+    assert verdict.kind == kind and says in verdict.message
+    assert time.perf_counter() - started < TOY.seconds + 3 and threading.active_count() == before
+    assert len(capsys.readouterr().out) <= MOST and os._exit is exits
+    assert check_function(TOY, distance).passed
+
+
+def beyond_the_stack(s, t):
+    sys.setrecursionlimit(10**9)
+    return again(s, t)
+
+
+def grows(s, t):
+    kept = []
+    while True:
+        kept.append(bytes(10**8))
+
+
+def fills_the_disk(s, t):
+    with open("flood", "wb") as file:
+        while True:
+            file.write(bytes(10**6))
+
+
+def has_children(s, t):
+    Path("child").write_text(str(subprocess.Popen(["sleep", "60"]).pid))
+    return stubborn(s, t)
+
+
+def closes_all(s, t):
+    os.closerange(0, 100)
+
+
+def calls_back(s, t):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("in_processes")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread runs it, which cannot be stopped there")
+@pytest.mark.parametrize(
+    ("mine", "says"),
+    [
+        (lambda s, t: time.sleep(1000), "never ends"),
+        (lambda s, t: 10**10**9, "never ends"),  # one step of Python: no thread is stopped in it
+        (beyond_the_stack, ""),
+        (grows, "MemoryError: more than 2 GB"),
+        (lambda s, t: torch.ones(10**9).sum(), "MemoryError: more than 2 GB"),
+        (fills_the_disk, "File too large"),
+        (has_children, "never ends"),
+        (closes_all, "ended Python"),
+        (calls_back, "ended Python"),
+        (asks, "nobody is there to answer"),
+        (lambda s, t: os.write(1, bytes(10**6)) and s.sum(), "prints without end"),
+    ],
+)
+def test_what_no_thread_can_stop_is_stopped_in_a_process(mine, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    started = time.perf_counter()
+    verdict = check_function(TOY, mine)
+    assert verdict.kind in ("raises", "too slow") and says in verdict.message, verdict
+    assert time.perf_counter() - started < TOY.seconds + 3
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # nothing is left
+    for child in tmp_path.glob("child"):
+        proc = Path("/proc", child.read_text(), "cmdline")
+        assert not proc.exists() or not proc.read_bytes()  # gone, or waits to be buried by init
+
+
+def test_a_stopped_answer_takes_at_most_five_seconds():
+    assert (
+        max(get_exercise(name).seconds for name in list_exercises() if isinstance(get_exercise(name), Exercise)) < 4.5
+    )
+
+
+@pytest.mark.usefixtures("in_processes")
+def test_many_threads_before_a_fork_do_no_harm():
+    """OpenMP's pool does not survive a fork; a submission must not wait for it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        torch.randn(700, 700) @ torch.randn(700, 700)  # wakes the pool
+
+        def mine(s, t):
+            return distance(s, t) + 0 * (torch.ones(700, 700) @ torch.ones(700, 700)).sum()
+
+        assert check_function(TOY, mine).passed
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_what_is_printed_is_shown(way, capsys):
+    def mine(s, t):
+        print("shape", tuple(s.shape))
+        return distance(s, t)
+
+    assert check_function(TOY, mine).passed
+    assert capsys.readouterr().out == "shape (4, 3)\nshape (2, 5)\n"
+
+
+class Equal(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return True if func is torch.allclose else super().__torch_function__(func, types, args, kwargs or {})
+
+
+class Half(float):
+    __sub__ = __rsub__ = lambda self, other: 0.0
+
+
+class Word(str):
+    strip = casefold = lambda self, *args: self
+    __eq__ = lambda self, other: True
+    __hash__ = str.__hash__
+
+
+def test_what_calls_itself_equal_is_not(way):
+    mean = Exercise("toy.mean", "The mean.", mean_of, lambda: [(numbers(1, 4, 3),)], gradient=False)
+    assert not check_function(mean, lambda x: x.sum().as_subclass(Equal))
+    assert not check_value(QUESTION, Half(7))
+    word = Question(**{**vars(QUESTION), "answer": lambda: "cat"})
+    assert not check_value(word, Word("dog"))
 
 
 def test_four_things_make_an_exercise():
