@@ -29,7 +29,7 @@ PANELS = 4  # weight curves side by side
 
 
 def difference_forest(comparison: pd.DataFrame, *, baseline: str = "alone", ax: Axes | None = None) -> Axes:
-    """Difference of each method from the baseline, with its 95 % interval and verdict; the largest on top.
+    """Difference of each method from the baseline, with its interval and verdict; the largest on top.
 
     Args:
         comparison: a row per method with difference, low, high (points; NaN where there is no interval), n (pairs) and
@@ -64,7 +64,7 @@ def difference_forest(comparison: pd.DataFrame, *, baseline: str = "alone", ax: 
     notes.spines["right"].set_visible(False)
     for label, verdict in zip(notes.get_yticklabels(), rows["verdict"], strict=True):
         label.set_color(LOOKS[verdict][0])
-    ax.set_xlabel(f"points of test accuracy over {baseline}; line: 95 % interval; (number of paired seeds)")
+    ax.set_xlabel(f"points of test accuracy over {baseline}; line: interval (Holm); (number of paired seeds)")
     ax.set_title(f"Who differs from {baseline}, and who might only seem to")
     ax.grid(True, axis="x")
     return ax

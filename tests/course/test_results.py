@@ -40,4 +40,9 @@ def test_what_was_reported_since_says_by_which_protocol():
     assert set(since["epoch"].dropna()) == {"last", "best", "best printed"}
     assert set(since["tuned"].dropna()) == {"no", "per pair", "per pair, on test images"}
     assert set(since.index[since["epochs"] > 240]) == set(since.index[since["views"] == 2]) == {"MLKD", "MLKD + LSKD"}
-    assert (since[pairs] > before.loc["alone", pairs]).where(since[pairs].notna(), True).drop("student alone").all(axis=None)
+    assert (
+        (since[pairs] > before.loc["alone", pairs])
+        .where(since[pairs].notna(), True)
+        .drop("student alone")
+        .all(axis=None)
+    )
