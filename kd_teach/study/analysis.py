@@ -8,6 +8,7 @@ difference would have been found. Intervals are widened by the same correction: 
 always say the same, for all comparisons of a table share one 5 % risk of a false claim.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,12 @@ def in_block(table: pd.DataFrame, block: str | None = None) -> pd.DataFrame:
 
 
 def compare(
-    table: pd.DataFrame, baseline: str = "alone", *, block: str | None = None, alpha: float = ALPHA
+    table: pd.DataFrame,
+    baseline: str = "alone",
+    *,
+    block: str | None = None,
+    alpha: float = ALPHA,
+    baseline_epochs: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """Every method of a block against one baseline, the largest difference first.
 
@@ -101,6 +107,8 @@ def compare(
         baseline: a method or label; its runs may stand in another block, if data, budget, student and seed are equal.
         block: None means the main one (`in_block`).
         alpha: what Holm-corrected p values are held against.
+        baseline_epochs: label -> epochs of the runs of the baseline that it is compared with; labels that are not in it
+            are left out. None: as many as the label's own (`controls` knows other fair numbers).
 
     Returns:
         A row per label. n: pairs; unpaired: seeds left out, as only one of the two has them; difference (mean of method
@@ -113,13 +121,18 @@ def compare(
         ValueError: an unknown block or baseline, or a baseline that has several configurations.
     """
     rows = in_block(table, block)
-    base = _baseline(table, rows, baseline)
+    base = _baseline(table, rows, baseline, own_block_first=baseline_epochs is None)
+    if baseline_epochs is not None:
+        rows = rows[rows["label"].isin([baseline, *baseline_epochs])]
     found, differences = [], {}
     for label, group in rows.groupby("label", sort=False):
         if label == baseline or (group["method"].eq(baseline) & group["with_kd"].isna()).all():
             continue
         shared = [*SETTING, *(["teacher"] if not {baseline, group["method"].iloc[0]} & set(CONTROLS) else [])]
-        partners = base.merge(group[shared].drop_duplicates(), on=shared)  # what the group can be compared with
+        setting = group[shared].drop_duplicates()
+        if baseline_epochs is not None:
+            setting["epochs"] = baseline_epochs[label]
+        partners = base.merge(setting, on=shared)  # what the group can be compared with
         if partners["seed"].duplicated().any():
             raise ValueError(
                 f"The baseline {baseline!r} has several configurations for one seed; name one of the block's labels: "
@@ -187,14 +200,15 @@ def _controls_once(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop_duplicates([column for column in CONFIGURATION if column != "block"])
 
 
-def _baseline(table: pd.DataFrame, rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """The baseline's runs, one per setting and seed: the block's own, or else those of the other blocks."""
-    elsewhere = _controls_once(table)
-    for found in (
+def _baseline(table: pd.DataFrame, rows: pd.DataFrame, baseline: str, *, own_block_first: bool) -> pd.DataFrame:
+    """The baseline's runs, one per setting and seed: the block's own, or else those of all blocks."""
+    anywhere = _controls_once(table)
+    sources = [
         rows[rows["label"] == baseline],
         rows[(rows["method"] == baseline) & rows["with_kd"].isna()],
-        elsewhere[(elsewhere["method"] == baseline) & elsewhere["with_kd"].isna()],
-    ):
+        anywhere[(anywhere["method"] == baseline) & anywhere["with_kd"].isna()],
+    ]
+    for found in sources if own_block_first else sources[2:]:
         if len(found):
             return found[[*SETTING, "teacher", "seed", "test_accuracy"]]
     raise unknown("baseline", baseline, set(table["method"]) | set(rows["label"]))
