@@ -217,8 +217,10 @@ def study(
 
     What is run stands in a grid file or in the flags from --method to --with-kd, never in both.
     """
+    from kd_teach._support.files import user_path
     from kd_teach.study import flag_study, load_study, run_study
     from kd_teach.study.cluster import read_resources
+    from kd_teach.study.tuning import tune
 
     flags: dict[str, object] = {"method": method, "pair": pair, "data": data, "seeds": seeds, "weight": weight}
     flags |= {
@@ -235,8 +237,8 @@ def study(
             print(cell)
         print(f"{len(asked.cells)} runs.")
         return
-    done = run_study(
-        asked,
+    run = partial(
+        run_study,
         out=out,
         runs=runs,
         workers=workers,
@@ -246,6 +248,7 @@ def study(
         retries=retries,
         renew=renew,
     )
+    done = tune(asked, run, user_path(out or asked.out or "")) if asked.select else run(asked)
     print(done)
     if done.failures:
         raise typer.Exit(1)
