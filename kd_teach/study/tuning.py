@@ -10,14 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from kd_teach.study.cells import Cell
 from kd_teach.study.grid import Study
 from kd_teach.study.table import CURVES, Table
-
-if TYPE_CHECKING:  # the runner chooses by this module
-    from kd_teach.study.runner import Report
 
 CLOSER = 3  # points that get a closer look
 SEEDS = range(3)
@@ -25,6 +22,7 @@ LONGER = 2  # times the epochs of the coarse curve
 WIDEST = 1e4  # no further from the published weight than this, up or down
 SERIES = [float(f"{digit}e{power}") for power in range(-4, 5) for digit in (1, 3)]
 
+Report = TypeVar("Report")  # the runner's, which chooses by this module
 Curve = Mapping[float, float]  # multiple of the published weight -> validation accuracy, the mean over seeds
 
 
@@ -59,7 +57,7 @@ def next_points(coarse: Curve, close: Curve) -> tuple[list[float], list[float]]:
     return [], []
 
 
-def tune(study: Study, run: Callable[[Study], "Report"], out: Path) -> "Report":
+def tune(study: Study, run: Callable[[Study], Report], out: Path) -> Report:
     """Carry out a study of `select = "validation"` until every curve is done (`next_points`).
 
     Args:
