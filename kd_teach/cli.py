@@ -100,6 +100,7 @@ class Bench(StrEnum):
     losses = "losses"
     epoch = "epoch"
     both = "both"
+    steps = "steps"
 
 
 @app.command()
@@ -116,16 +117,23 @@ def demo(out: Annotated[Path, typer.Option(help="Where the figure is saved.")] =
 
 @app.command()
 def bench(
-    what: Annotated[Bench, typer.Argument(help="The losses, an epoch of KD, or both.")] = Bench.both,
+    what: Annotated[Bench, typer.Argument(help="losses, epoch (of KD), both; or each method's steps.")] = Bench.both,
     method: Annotated[list[str] | None, typer.Option(help="Only the losses of this method; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(help="To spend on timing each form of each loss.")] = 1.0,
     maps: Annotated[str, typer.Option(help="That the losses see: lesson, or large as in the benchmarks.")] = "lesson",
     published: Annotated[bool, typer.Option(help="Race the published forms too; large maps take them minutes.")] = True,
-    device: Annotated[str, typer.Option(help="Of the losses: cpu or cuda. The epoch is on the CPU.")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu or cuda; the epoch is on the CPU.")] = "cpu",
     precision: Precision = "auto",
+    rounds: Annotated[int, typer.Option(help="Of steps: how often each method has its turn.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="Of steps: a CSV for the table.")] = None,
 ) -> None:
-    """Time each loss against its plain equation and published forms, and one KD epoch against the textbook loop."""
-    from kd_teach.bench import bench_epoch, bench_losses, show
+    """Time each loss against its plain equation and published forms, and one KD epoch against the textbook loop.
+
+    Or, with steps, what each method's lesson costs, alone: seconds and memory. Let the machine do nothing else.
+    """
+    from kd_teach._support.files import user_path, write_whole
+    from kd_teach.bench import bench_epoch, bench_losses, bench_steps, show
+    from kd_teach.bench.steps import circumstances
     from kd_teach.training.precision import pick_precision
 
     pick_precision(precision)  # a wrong one is refused before the losses are timed
@@ -136,6 +144,12 @@ def bench(
         print(f"textbook loop (DataLoader, PIL, float32, NCHW): {result['textbook']:7.0f} images/s")
         print(f"kd_teach ({result['precision']}, channels_last, in memory): {result['kd_teach']:7.0f} images/s")
         print(f"ratio {result['ratio']:.2f}")
+    if what == Bench.steps:
+        print(circumstances())
+        table = bench_steps(method, rounds=rounds, device=device, precision=precision)
+        print(table.to_string(index=False))
+        if out:
+            write_whole(user_path(out), table.to_csv(index=False, lineterminator="\n"))
 
 
 @app.command()
@@ -203,8 +217,10 @@ def study(
 
     What is run stands in a grid file or in the flags from --method to --with-kd, never in both.
     """
+    from kd_teach._support.files import user_path
     from kd_teach.study import flag_study, load_study, run_study
     from kd_teach.study.cluster import read_resources
+    from kd_teach.study.tuning import tune
 
     flags: dict[str, object] = {"method": method, "pair": pair, "data": data, "seeds": seeds, "weight": weight}
     flags |= {
@@ -221,8 +237,8 @@ def study(
             print(cell)
         print(f"{len(asked.cells)} runs.")
         return
-    done = run_study(
-        asked,
+    run = partial(
+        run_study,
         out=out,
         runs=runs,
         workers=workers,
@@ -232,6 +248,7 @@ def study(
         retries=retries,
         renew=renew,
     )
+    done = tune(asked, run, user_path(out or asked.out or "")) if asked.select else run(asked)
     print(done)
     if done.failures:
         raise typer.Exit(1)

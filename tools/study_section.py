@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kd_teach._support.shipped import shipped
+from kd_teach.course.results import study_table
 from kd_teach.methods import list_methods
 from kd_teach.study.analysis import MAIN, compare, in_block, read_study, summary
 from kd_teach.study.settings_compared import gains_across, order_kept
 from tools.markdown import table
 
 HEADER = ["method", "seeds", "test accuracy (± sd), %", "over alone, points", "", "over KD, points", ""]
-HEADER += ["agreement, %", "ECE, %", "s per epoch", "peak MB"]
+HEADER += ["found from", "agreement, %", "ECE, %", "scaled (T)", "s per epoch", "peak MB"]
 
 
 def study_section(path: Path | None = None) -> str:
@@ -29,9 +31,13 @@ def study_section(path: Path | None = None) -> str:
         "",
         f"{first['student']} under {teacher}, {first['data']}, {first['samples']:,} images, {first['epochs']} epochs. "
         "Runs of one seed begin with the same weights and see the same batches, so differences are taken seed by seed, "
-        "with their 95 % interval (t). The verdict is that of a paired t test, Holm-corrected over all rows at 5 %. "
-        'CANNOT TELL is not "equal": see the smallest effect that would have been found with 80 % probability, '
-        f"{effects(comparisons)}. Every run is in [{path.name}](../data/results/{path.name}); "
+        "with their interval and verdict (paired t test). All rows share one 5 % risk of a false claim, for which both "
+        "are corrected (Holm): an interval that misses 0 and a verdict always say the same. "
+        'CANNOT TELL is not "equal": "found from" is the smallest difference from alone that would be found with '
+        f"80 % probability; over all rows {effects(comparisons)}. ECE: how far confidence is from accuracy; scaled: "
+        "what is left after all logits were divided by one T, fitted on validation images (T above 1: it was too sure "
+        "of itself; a dash: the run is older than this column). "
+        f"Every run is in [{path.name}](../data/results/{path.name}); "
         "[15_compare](../notebooks/15_compare.ipynb) explains the rest. `kd-teach paper resnet56-resnet20` and its "
         "like make the known CIFAR-100 table at full scale, and first say how many GPU hours that takes.",
         "",
@@ -42,6 +48,21 @@ def study_section(path: Path | None = None) -> str:
     if MAIN in set(runs["block"]):
         lines += ["", *across_section(gains_across(runs))]
     return "\n".join(lines)
+
+
+def pairing_section() -> str:
+    """What pairing gained in the lesson study: a row per method, and the medians."""
+    runs = study_table()
+    found = compare(runs)
+    own = in_block(runs).groupby("label")["test_accuracy"].std() * 100  # points, over the seeds
+    apart = np.hypot(own.reindex(found.index), own["alone"])  # of a difference between two seeds
+    medians = f"Medians: correlation {found['correlation'].median():+.2f}, ratio {(found['sd'] / apart).median():.2f}."
+    rows = [
+        [f"`{label}`", f"{row.correlation:+.2f}", f"{row.sd:.2f}", f"{apart[label]:.2f}"]
+        for label, row in found.iterrows()
+    ]
+    header = ["method", "correlation with alone", "sd of paired differences", "sd of unpaired ones"]
+    return table(header, rows, rule="--:") + f"\n\n{medians}"
 
 
 def across_section(gains: pd.DataFrame) -> list[str]:
@@ -91,7 +112,9 @@ def method_rows(means: pd.DataFrame, comparisons: dict[str, pd.DataFrame]) -> li
         cells = [f"`{label}`", f"{row['seeds']:.0f}", f"{100 * row['test_accuracy']:.2f}{spread}"]
         for base in ("alone", "kd"):
             cells += difference(comparisons.get(base), label)
-        cells += [number(100 * row["agreement"], ".1f"), number(100 * row["ece"], ".1f")]
+        found = comparisons["alone"]["detectable"].get(label) if "alone" in comparisons else None
+        cells += [number(found, ".1f"), number(100 * row["agreement"], ".1f"), number(100 * row["ece"], ".1f")]
+        cells += ["–" if pd.isna(row["ece_scaled"]) else f"{100 * row['ece_scaled']:.1f} ({row['temperature']:.2f})"]
         cells += [number(row["seconds_per_epoch"], ".1f"), number(row["peak_mb"], ".0f")]
         rows.append(cells)
     return rows

@@ -8,7 +8,8 @@ from kd_teach import get_recipe, list_methods
 from kd_teach.course.heads import course
 from kd_teach.methods.changes import CHANGES
 from tools.markdown import table
-from tools.study_section import study_section
+from tools.reported_section import reported_section
+from tools.study_section import pairing_section, study_section
 
 ROOT = Path(__file__).parents[1]
 
@@ -54,7 +55,8 @@ def invariances_table() -> str:
 BLOCKS = {
     "README.md": {"course": course_table, "methods": methods_table},
     "docs/invariances.md": {"invariances": invariances_table},
-    "docs/results.md": {"study": study_section},
+    "docs/studies.md": {"pairing": pairing_section},
+    "docs/results.md": {"study": study_section, "reported": reported_section},
 }
 
 

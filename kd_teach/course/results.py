@@ -13,6 +13,7 @@ from kd_teach.methods import get_recipe
 from kd_teach.study.analysis import read_study
 from kd_teach.study.findings import Finding
 from kd_teach.study.findings import finding as of_table
+from kd_teach.study.papers import list_papers
 
 
 def results_folder() -> Path:
@@ -44,13 +45,23 @@ def finding(method: str, baseline: str = "alone") -> Finding:
 
 
 def reported(method: str) -> pd.DataFrame:
-    """CIFAR-100 top-1 accuracy, per cent, of three pairs, as RepDistiller's README reports it.
+    """CIFAR-100 top-1 accuracy, per cent, of the pairs of `kd-teach paper`, as RepDistiller's README reports it.
 
     A row each for the teacher, the student alone, KD and `method`, and one for what the method adds to the student
-    alone. OFD has no row there: NaN.
+    alone. OFD has no row there: NaN. All thirteen pairs: `study.papers.published()`.
     """
     get_recipe(method)  # an unknown name gets the list
     table = pd.read_csv(results_folder() / "repdistiller_cifar100.csv", comment="#", index_col="method")
+    table = table[[pair for pair in table if pair in list_papers()]]
     rows = table.reindex(dict.fromkeys(["teacher", "student alone", "kd", method]))
     rows.loc[f"{method} - alone"] = rows.loc[method] - rows.loc["student alone"]
     return rows
+
+
+def reported_since() -> pd.DataFrame:
+    """What newer methods report for nine of those pairs, per cent, and by which protocol; NaN where nobody says.
+
+    A row per method: epoch ("last", "best", "best printed"), epochs, views, tuned, a column per pair, read_in (the
+    repositories); the file's first lines say what the words mean.
+    """
+    return pd.read_csv(results_folder() / "reported_since.csv", comment="#", index_col="method")

@@ -18,7 +18,7 @@ def accuracy(logits: Tensor, labels: Tensor) -> float:
     Raises:
         ValueError: shapes that do not fit, no samples, or a label outside 0..K-1.
     """
-    _check(logits, labels)
+    check_logits(logits, labels)
     return (logits.argmax(dim=1) == labels).double().mean().item()
 
 
@@ -34,7 +34,7 @@ def agreement(z_s: Tensor, z_t: Tensor) -> float:
     Raises:
         ValueError: shapes that differ, or no samples.
     """
-    _check(z_s)
+    check_logits(z_s)
     if z_s.shape != z_t.shape:
         raise ValueError(
             f"Student logits {tuple(z_s.shape)} and teacher logits {tuple(z_t.shape)} differ in shape; "
@@ -78,7 +78,7 @@ def reliability(logits: Tensor, labels: Tensor, *, bins: int = 15) -> tuple[Tens
     Raises:
         ValueError: as for `accuracy`, or less than one bin.
     """
-    _check(logits, labels)
+    check_logits(logits, labels)
     if bins < 1:
         raise ValueError(f"bins is {bins}; expected a whole number of at least 1.")
     confidence, predicted = logits.double().softmax(dim=1).max(dim=1)
@@ -107,7 +107,7 @@ def mean_soft_targets(logits: Tensor, labels: Tensor, temperature: float = 4.0) 
     Raises:
         ValueError: as for `accuracy`, a temperature that is not positive, or a class without samples.
     """
-    _check(logits, labels)
+    check_logits(logits, labels)
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; expected a positive number.")
     samples, classes = logits.shape
@@ -134,7 +134,7 @@ def confusion(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
     Raises:
         ValueError: as for `accuracy`, or logits for another number of classes.
     """
-    _check(logits, labels)
+    check_logits(logits, labels)
     if logits.shape[1] != classes:
         raise ValueError(
             f"Logits {tuple(logits.shape)} are for {logits.shape[1]} classes, but the data has {classes}; "
@@ -144,7 +144,8 @@ def confusion(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
     return pairs.bincount(minlength=classes**2).reshape(classes, classes)
 
 
-def _check(logits: Tensor, labels: Tensor | None = None) -> None:
+def check_logits(logits: Tensor, labels: Tensor | None = None) -> None:
+    """Refuse what is no (N, K) of logits, and labels (N,) that do not belong to it."""
     if logits.ndim != 2 or 0 in logits.shape:
         raise ValueError(f"Logits have shape {tuple(logits.shape)}; expected (N, K), neither N nor K zero.")
     if labels is None:

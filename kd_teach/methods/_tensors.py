@@ -59,6 +59,11 @@ def in_dtype(tap, dtype: torch.dtype):
     return _each(tap, lambda x: _widened(x, dtype) if x.is_floating_point() else x)
 
 
+def of_the_next_image(tap):
+    """A tensor, or a list or tuple of them, with each row of the batch moved to the row before."""
+    return _each(tap, lambda x: x.roll(-1, 0))
+
+
 def _each(tap, change: Callable[[Tensor], Tensor]):
     if isinstance(tap, Tensor):
         return change(tap)

@@ -29,7 +29,7 @@ PANELS = 4  # weight curves side by side
 
 
 def difference_forest(comparison: pd.DataFrame, *, baseline: str = "alone", ax: Axes | None = None) -> Axes:
-    """Difference of each method from the baseline, with its 95 % interval and verdict; the largest on top.
+    """Difference of each method from the baseline, with its interval and verdict; the largest on top.
 
     Args:
         comparison: a row per method with difference, low, high (points; NaN where there is no interval), n (pairs) and
@@ -64,7 +64,7 @@ def difference_forest(comparison: pd.DataFrame, *, baseline: str = "alone", ax: 
     notes.spines["right"].set_visible(False)
     for label, verdict in zip(notes.get_yticklabels(), rows["verdict"], strict=True):
         label.set_color(LOOKS[verdict][0])
-    ax.set_xlabel(f"points of test accuracy over {baseline}; line: 95 % interval; (number of paired seeds)")
+    ax.set_xlabel(f"points of test accuracy over {baseline}; line: interval (Holm); (number of paired seeds)")
     ax.set_title(f"Who differs from {baseline}, and who might only seem to")
     ax.grid(True, axis="x")
     return ax
@@ -157,37 +157,45 @@ def fall_against_gain(table: pd.DataFrame, *, rho: float | None = None, ax: Axes
 def weight_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """Validation accuracy of one method over multiples of its published weight; a ring marks the chosen one.
 
+    A line for each number of epochs, the longest in colour: means over the seeds, with a bar of one standard deviation
+    each way where there are two or more.
+
     Args:
-        curve: a row per multiple with multiple (> 0), val_accuracy (share) and chosen (one True at most), as
-            data/results/lesson_weights.csv holds them for each method.
+        curve: a row per run with multiple (> 0), epochs, val_accuracy (share) and chosen (one True at most), as the
+            tables of `kd-teach study tune` hold them for each method.
         ax: where to draw; None makes a figure of 4 x 3 inches.
 
     Raises:
         ValueError: no rows, a missing column, a multiple that is not positive, more than one chosen.
     """
-    _check(curve, ["multiple", "val_accuracy", "chosen"])
-    rows = curve.sort_values("multiple")
-    chosen = rows[rows["chosen"].astype(bool)]
-    if not (rows["multiple"] > 0).all() or len(chosen) > 1:
+    _check(curve, ["multiple", "epochs", "val_accuracy", "chosen"])
+    marked = curve["chosen"].astype(bool)
+    if not (curve["multiple"] > 0).all() or marked.sum() > 1:
         raise ValueError(
-            f"Multiples are {rows['multiple'].tolist()}, {len(chosen)} chosen; expected positive ones, one chosen."
+            f"Multiples are {curve['multiple'].tolist()}, {marked.sum()} chosen; expected positive ones, one chosen."
         )
     ax = style.axes(ax, figsize=(4, 3))
-    ax.plot(rows["multiple"], 100 * rows["val_accuracy"], "o-", color=style.TEACHER)
+    points = 100 * curve.groupby(["epochs", "multiple"])["val_accuracy"].agg(["mean", "std"])
+    longest = curve["epochs"].max()
+    for epochs, line in points.groupby(level="epochs"):
+        where, colour = line.index.get_level_values("multiple"), style.TEACHER if epochs == longest else style.OTHERS[2]
+        ax.errorbar(where, line["mean"], line["std"].fillna(0), fmt="o-", color=colour, label=f"{epochs} epochs")
+    chosen = pd.MultiIndex.from_frame(curve.loc[marked, ["epochs", "multiple"]])
     ax.plot(
-        chosen["multiple"],
-        100 * chosen["val_accuracy"],
+        chosen.get_level_values("multiple"),
+        points["mean"].reindex(chosen),
         "o",
         markersize=13,
         markerfacecolor="none",
         markeredgecolor=style.ALONE,
         markeredgewidth=2,
     )
+    multiples = sorted(curve["multiple"].unique())
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(FixedLocator(rows["multiple"]))
+    ax.xaxis.set_major_locator(FixedLocator(multiples))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_xticklabels([f"{m:g}" for m in rows["multiple"]])
+    ax.set_xticklabels([f"{m:g}" for m in multiples])
     ax.margins(0.15)
     ax.set(xlabel="multiple of the published weight", ylabel="validation accuracy (%)")
     ax.grid(True)
@@ -200,7 +208,7 @@ def weight_report(curves: pd.DataFrame) -> Figure:
     Args:
         curves: as for `weight_curve`, and the columns method and variant.
     """
-    _check(curves, ["method", "variant", "multiple", "val_accuracy", "chosen"])
+    _check(curves, ["method", "variant", "multiple", "epochs", "val_accuracy", "chosen"])
     variants = curves.groupby("method")["variant"].transform("nunique")
     names = curves["method"].where(variants == 1, curves["method"] + " " + curves["variant"])
     panels_of = dict(list(curves.groupby(names, sort=False)))

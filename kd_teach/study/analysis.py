@@ -4,10 +4,11 @@ The rule of the verdict, the same everywhere. Two methods are compared seed by s
 began with the same weights and saw the same batches. The paired t test gives a p value; those of all methods that are
 compared with one baseline are corrected together (Holm). Below 0.05 the verdict is BEATS or LOSES, after the sign of
 the mean difference; otherwise it is CANNOT TELL, which is not "equal": the minimum detectable effect says how large a
-difference would have been found. Intervals are 95 % each and not corrected, so one may miss 0 while the verdict, which
-answers for all methods at once, is CANNOT TELL.
+difference would have been found. Intervals are widened by the same correction: an interval that misses 0 and a verdict
+always say the same, for all comparisons of a table share one 5 % risk of a false claim.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,14 @@ import pandas as pd
 from kd_teach._support.errors import unknown
 from kd_teach._support.files import user_path
 from kd_teach.study.cells import CONFIGURATION, CONTROLS
-from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, paired_p, t_interval
+from kd_teach.study.statistics import (
+    bootstrap_interval,
+    detectable_effect,
+    holm,
+    holm_confidence,
+    paired_p,
+    t_interval,
+)
 
 SETTING = ["data", "samples", "epochs", "student"]
 NEEDED = [*CONFIGURATION, "test_accuracy"]
@@ -85,7 +93,12 @@ def in_block(table: pd.DataFrame, block: str | None = None) -> pd.DataFrame:
 
 
 def compare(
-    table: pd.DataFrame, baseline: str = "alone", *, block: str | None = None, alpha: float = ALPHA
+    table: pd.DataFrame,
+    baseline: str = "alone",
+    *,
+    block: str | None = None,
+    alpha: float = ALPHA,
+    baseline_epochs: Mapping[str, int] | None = None,
 ) -> pd.DataFrame:
     """Every method of a block against one baseline, the largest difference first.
 
@@ -94,24 +107,32 @@ def compare(
         baseline: a method or label; its runs may stand in another block, if data, budget, student and seed are equal.
         block: None means the main one (`in_block`).
         alpha: what Holm-corrected p values are held against.
+        baseline_epochs: label -> epochs of the runs of the baseline that it is compared with; labels that are not in it
+            are left out. None: as many as the label's own (`controls` knows other fair numbers).
 
     Returns:
         A row per label. n: pairs; unpaired: seeds left out, as only one of the two has them; difference (mean of method
-        less baseline), low, high (95 %, t), boot_low, boot_high (95 %, bootstrap), sd (of the differences) and
-        detectable (found with 80 % probability, even where Holm's correction is at its hardest), all in points of
-        accuracy; p, p_holm; verdict: BEATS, LOSES, CANNOT TELL, or TOO FEW SEEDS below two pairs.
+        less baseline), low, high (t) and boot_low, boot_high (bootstrap), both widened as the verdict is
+        (`holm_confidence`), sd (of the differences) and detectable (found with 80 % probability, even where Holm's
+        correction is at its hardest), all in points of accuracy; correlation of the two over the seeds (near 0,
+        pairing gains nothing); p, p_holm; verdict: BEATS, LOSES, CANNOT TELL, or TOO FEW SEEDS below two pairs.
 
     Raises:
         ValueError: an unknown block or baseline, or a baseline that has several configurations.
     """
     rows = in_block(table, block)
-    base = _baseline(table, rows, baseline)
-    found = []
+    base = _baseline(table, rows, baseline, own_block_first=baseline_epochs is None)
+    if baseline_epochs is not None:
+        rows = rows[rows["label"].isin([baseline, *baseline_epochs])]
+    found, differences = [], {}
     for label, group in rows.groupby("label", sort=False):
         if label == baseline or (group["method"].eq(baseline) & group["with_kd"].isna()).all():
             continue
         shared = [*SETTING, *(["teacher"] if not {baseline, group["method"].iloc[0]} & set(CONTROLS) else [])]
-        partners = base.merge(group[shared].drop_duplicates(), on=shared)  # what the group can be compared with
+        setting = group[shared].drop_duplicates()
+        if baseline_epochs is not None:
+            setting["epochs"] = baseline_epochs[label]
+        partners = base.merge(setting, on=shared)  # what the group can be compared with
         if partners["seed"].duplicated().any():
             raise ValueError(
                 f"The baseline {baseline!r} has several configurations for one seed; name one of the block's labels: "
@@ -123,15 +144,20 @@ def compare(
         row = {"label": label, "n": len(d), "unpaired": ", ".join(map(str, left_out))}
         row["difference"] = d.mean() if len(d) else np.nan
         if len(d) >= 2:
-            row["low"], row["high"] = t_interval(d)
-            row["boot_low"], row["boot_high"] = bootstrap_interval(d)
+            differences[label] = d
+            row["correlation"] = pairs["test_accuracy"].corr(pairs["test_accuracy_base"])
             row |= {"sd": d.std(ddof=1), "p": paired_p(d)}
         found.append(row)
-    columns = ["n", "unpaired", "difference", "low", "high", "boot_low", "boot_high", "sd", "p"]
+    columns = ["n", "unpaired", "difference", "low", "high", "boot_low", "boot_high", "sd", "correlation", "p"]
     result = pd.DataFrame(found, columns=["label", *columns]).set_index("label")
     result[columns[2:]] = result[columns[2:]].astype(float)
     judged = result["n"] >= 2
     result["p_holm"] = pd.Series(holm(result["p"][judged]), index=result.index[judged], dtype=float)
+    for (label, d), confidence in zip(
+        differences.items(), holm_confidence(result["p"][judged], alpha=alpha), strict=True
+    ):
+        ends = (*t_interval(d, confidence=confidence), *bootstrap_interval(d, confidence=confidence))
+        result.loc[label, ["low", "high", "boot_low", "boot_high"]] = ends
     result["verdict"] = [decide(*pair, alpha) for pair in zip(result["p_holm"], result["difference"], strict=True)]
     spreads = result.loc[judged, ["sd", "n"]].itertuples()
     effects = {row.Index: detectable_effect(row.sd, row.n, alpha=alpha / judged.sum()) for row in spreads}
@@ -152,14 +178,15 @@ def decide(p_holm: float, difference: float, alpha: float = ALPHA) -> str:
 def summary(table: pd.DataFrame, *, block: str | None = None) -> pd.DataFrame:
     """Means over the seeds of each label, the most accurate first; what a run costs is a median.
 
-    Columns: seeds (number), test_accuracy, spread (standard deviation of it over seeds), val_accuracy, agreement, ece
-    (shares 0..1), seconds_per_epoch, peak_mb; NaN where nothing was measured. The last two are medians because the
-    machine may have had other work beside one of the runs.
+    Columns: seeds (number), test_accuracy, spread (standard deviation of it over seeds), val_accuracy, agreement, ece,
+    ece_scaled (shares 0..1), temperature (that ece_scaled is at, fitted on validation images), seconds_per_epoch,
+    peak_mb; NaN where nothing was measured. The last two are medians because the machine may have had other work
+    beside one of the runs.
     """
     rows = in_block(table, block).groupby("label", sort=False)
     result = pd.DataFrame({"seeds": rows.size(), "test_accuracy": rows["test_accuracy"].mean()})
     result["spread"] = rows["test_accuracy"].std()
-    typical = dict.fromkeys(("val_accuracy", "agreement", "ece"), "mean")
+    typical = dict.fromkeys(("val_accuracy", "agreement", "ece", "temperature", "ece_scaled"), "mean")
     typical |= dict.fromkeys(("seconds_per_epoch", "peak_mb"), "median")
     for column, how in typical.items():
         result[column] = rows[column].agg(how) if column in table else np.nan
@@ -173,14 +200,15 @@ def _controls_once(table: pd.DataFrame) -> pd.DataFrame:
     return table.drop_duplicates([column for column in CONFIGURATION if column != "block"])
 
 
-def _baseline(table: pd.DataFrame, rows: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """The baseline's runs, one per setting and seed: the block's own, or else those of the other blocks."""
-    elsewhere = _controls_once(table)
-    for found in (
+def _baseline(table: pd.DataFrame, rows: pd.DataFrame, baseline: str, *, own_block_first: bool) -> pd.DataFrame:
+    """The baseline's runs, one per setting and seed: the block's own, or else those of all blocks."""
+    anywhere = _controls_once(table)
+    sources = [
         rows[rows["label"] == baseline],
         rows[(rows["method"] == baseline) & rows["with_kd"].isna()],
-        elsewhere[(elsewhere["method"] == baseline) & elsewhere["with_kd"].isna()],
-    ):
+        anywhere[(anywhere["method"] == baseline) & anywhere["with_kd"].isna()],
+    ]
+    for found in sources if own_block_first else sources[2:]:
         if len(found):
             return found[[*SETTING, "teacher", "seed", "test_accuracy"]]
     raise unknown("baseline", baseline, set(table["method"]) | set(rows["label"]))

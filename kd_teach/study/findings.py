@@ -29,8 +29,8 @@ class Finding:
         against = {"BEATS": "BEATS", "LOSES": "LOSES to"}.get(self.verdict, "against")
         claim = f"{self.method} {against} {self.baseline}" + (": CANNOT TELL" if against == "against" else "")
         return (
-            f"{claim}: {r['difference']:+.2f} points, 95 % interval {r['low']:+.2f} to {r['high']:+.2f}; "
-            f"{r['n']} paired seeds{left_out}, p = {r['p_holm']:.2g} (Holm, {self.family} compared).\n"
+            f"{claim}: {r['difference']:+.2f} points, interval {r['low']:+.2f} to {r['high']:+.2f}; "
+            f"{r['n']} paired seeds{left_out}, p = {r['p_holm']:.2g} (both Holm, {self.family} compared).\n"
             f"{self.setting}\nEffects from {r['detectable']:.2f} points are found with 80 % probability."
         )
 

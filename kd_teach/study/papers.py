@@ -124,7 +124,10 @@ def dry_run(paper: Paper, *, steps: int = 1, networks: tuple[str, str] | None = 
 
 
 def published() -> pd.DataFrame:
-    """What was reported, in percent: a row per method, "teacher" and "alone"; a column per pair of `list_papers()`."""
+    """What RepDistiller's README reports, in percent: a row per method, "teacher" and "alone"; a column per pair.
+
+    The pairs are those of `list_papers()` and ten more. NaN where it has no number.
+    """
     table = pd.read_csv(shipped("results") / "repdistiller_cifar100.csv", comment="#", index_col="method")
     return table.rename(index={"student alone": "alone"})
 

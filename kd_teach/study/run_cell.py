@@ -13,6 +13,7 @@ from torch import Tensor
 from kd_teach._support.errors import NotWrittenError
 from kd_teach._support.files import read_json, write_whole
 from kd_teach.data import Data, load_data
+from kd_teach.measures.calibration import temperature_scaling
 from kd_teach.measures.logits import agreement, expected_calibration_error
 from kd_teach.study.cells import CONFIGURATION, Cell
 from kd_teach.study.peak_memory import PeakMemory
@@ -23,7 +24,8 @@ from kd_teach.training.run_folder import Result, weights_fingerprint
 from kd_teach.training.settings import Settings
 from kd_teach.training.teachers import load_teacher
 
-MEASURED = ("test_accuracy", "val_accuracy", "agreement", "ece", "seconds_per_epoch", "peak_mb", "config_hash")
+MEASURED: tuple[str, ...] = ("test_accuracy", "val_accuracy", "agreement", "ece", "temperature", "ece_scaled")
+MEASURED += ("seconds_per_epoch", "peak_mb", "config_hash")
 COLUMNS = CONFIGURATION + MEASURED  # and "code", which a table keeps at its end
 TEACHERS_SAY: dict[tuple, Tensor] = {}  # logits (N, K) of the last teacher on the test images, for many cells
 
@@ -66,12 +68,12 @@ def carry_out(cell: Cell, runs: Path) -> Row:
 
 
 def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: PeakMemory, file: Path) -> dict:
-    """agreement and ece (shares of 1), seconds_per_epoch, peak_mb: from `file` if they stand there, else made and kept.
+    """agreement, ece, ece_scaled (shares of 1), temperature, seconds_per_epoch, peak_mb: read from `file`, or made.
 
     Agreement is kept per teacher, as a control's run is compared with more than one; all of it for the code that
     measured it.
     """
-    code = fingerprint(predict, agreement, expected_calibration_error).digest
+    code = fingerprint(predict, agreement, temperature_scaling).digest
     teacher = load_teacher(cell.teacher)
     weights = weights_fingerprint(teacher)
     kept = read_measured(file)
@@ -84,7 +86,7 @@ def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: 
             TEACHERS_SAY.clear()
             TEACHERS_SAY[asked] = predict(teacher, data.test, data, settings)
         if not kept["agreement"]:
-            kept["ece"] = round(expected_calibration_error(logits, data.test.labels), 6)
+            kept |= calibration(result, logits, data, settings)
             kept["seconds_per_epoch"] = round(result.history["seconds"].mean(), 3)
             kept["peak_mb"] = kept.get("peak_mb") if memory.peak_mb is None else round(memory.peak_mb, 1)
         kept["agreement"][weights] = agreement(logits, TEACHERS_SAY[asked])
@@ -93,6 +95,16 @@ def measure(result: Result, cell: Cell, data: Data, settings: Settings, memory: 
         except NotWrittenError as problem:
             warnings.warn(f"{problem} The cell is measured anew the next time.", stacklevel=2)
     return kept | {"agreement": kept["agreement"][weights]}
+
+
+def calibration(result: Result, logits: Tensor, data: Data, settings: Settings) -> dict:
+    """ece of the test logits, and what temperature scaling on the validation images makes of it; None without any."""
+    if not len(data.val):
+        ece = expected_calibration_error(logits, data.test.labels)
+        return {"ece": round(ece, 6), "temperature": None, "ece_scaled": None}
+    val_logits = predict(result.student, data.val, data, settings)
+    found = temperature_scaling(val_logits, data.val.labels, logits, data.test.labels)
+    return {name: round(value, 6) for name, value in found._asdict().items()}
 
 
 def read_measured(file: Path) -> dict:

@@ -15,10 +15,11 @@ QUANTILES = (np.arange(1000) + 0.5) / 1000  # for averages over the distribution
 def t_interval(differences: np.ndarray, *, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """(low, high) around the mean difference, each (...): mean -+ t * sd / sqrt(n), Student's t with n - 1 degrees.
 
-    Assumes that differences scatter normally around their mean. ValueError below 2 pairs: one has no spread.
+    Assumes that differences scatter normally around their mean. NaN where all n differences are one and the same
+    number, as for `paired_p`. ValueError below 2 pairs: one has no spread.
     """
-    interval = _t_test(differences).confidence_interval(confidence)
-    return interval.low, interval.high
+    interval, constant = _t_test(differences).confidence_interval(confidence), _constant(differences)
+    return np.where(constant, np.nan, interval.low), np.where(constant, np.nan, interval.high)
 
 
 def bootstrap_interval(
@@ -47,9 +48,7 @@ def paired_p(differences: np.ndarray) -> np.ndarray:
     Where all n differences are one and the same number, p is 1: that says that the seeds did not differ (the same run
     stored twice?), and not that the effect is certain.
     """
-    d = _pairs(differences)
-    same = d.std(-1, ddof=1) <= 1e-12 * np.maximum(1, np.abs(d).max(-1))
-    return np.where(same, 1.0, _t_test(d).pvalue)
+    return np.where(_constant(differences), 1.0, _t_test(differences).pvalue)
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -58,13 +57,28 @@ def holm(p: np.ndarray) -> np.ndarray:
     The smallest is multiplied by m, the next by m - 1, and so on, never below one before it and never above 1. If no
     method differs from the baseline, the chance to call even one of the m different stays below 5 %.
     """
+    return np.minimum(1, _stepped(p))
+
+
+def holm_confidence(p: np.ndarray, *, alpha: float = 0.05) -> np.ndarray:
+    """Of each of m questions (..., m), the confidence whose t interval misses 0 just where Holm's p is below alpha.
+
+    Holm asks each question at a level of its own, alpha / m for the smallest p and more for those after it; an interval
+    at that level says the same as the verdict. What is kept is Holm's promise on false claims: a table in which no
+    method differs has an interval that misses 0 with a probability of at most alpha. 95 % where there is one question.
+    """
+    p = np.maximum(p, np.finfo(float).tiny)
+    return 1 - alpha * p / _stepped(p)
+
+
+def _stepped(p: np.ndarray) -> np.ndarray:
+    """Holm's corrected p before it is cut off at 1."""
     p = np.asarray(p, dtype=float)
     m = p.shape[-1]
     order = np.argsort(p, axis=-1, kind="stable")
     scaled = np.take_along_axis(p, order, -1) * np.arange(m, 0, -1)
-    corrected = np.minimum(1, np.maximum.accumulate(scaled, axis=-1))
     result = np.empty_like(p)
-    np.put_along_axis(result, order, corrected, -1)
+    np.put_along_axis(result, order, np.maximum.accumulate(scaled, axis=-1), -1)
     return result
 
 
@@ -89,6 +103,12 @@ def detectable_effect(spread: float, n: int, *, alpha: float = 0.05, power: floa
 
     shift = optimize.brentq(lambda s: found(s) - power, 0, 10 * critical + 10)
     return shift * spread / np.sqrt(n)
+
+
+def _constant(differences: np.ndarray) -> np.ndarray:
+    """Whether all n differences are one and the same number, (...)."""
+    d = _pairs(differences)
+    return d.std(-1, ddof=1) <= 1e-12 * np.maximum(1, np.abs(d).max(-1))
 
 
 def _t_test(differences: np.ndarray):

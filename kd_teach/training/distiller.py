@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach._support.numbers import number, shown
+from kd_teach._support.numbers import number, shown, word
 from kd_teach.data import Batch, Data, plain_batches
 from kd_teach.methods import KDLoss, get_recipe
-from kd_teach.methods._tensors import in_float32
+from kd_teach.methods._tensors import in_float32, of_the_next_image
 from kd_teach.methods.recipe import Context, Phase, Recipe, Terms
 from kd_teach.models.features import Features, look, unwrapped
 from kd_teach.training.pairs import check_apart
@@ -60,6 +60,8 @@ class Distiller:
         weight, task_weight: of the method's loss and of cross-entropy; None takes the variant's.
         with_kd: None, or the weight of a KD term (Hinton's, at `kd_temperature`) added to the method's loss.
         equation: a function of your own in place of the recipe's equation, of the same arguments; None keeps that.
+        shuffled_teacher: a control. The method's own loss compares the student with what the teacher shows of another
+            image of the batch; what helps then is regularisation.
         options: what the method itself takes, such as `temperature` (KD) or `stage` (FitNet).
 
     Raises:
@@ -81,6 +83,7 @@ class Distiller:
         with_kd: float | None = None,
         kd_temperature: float = 4.0,
         equation: Callable[..., Tensor] | None = None,
+        shuffled_teacher: bool = False,
         **options,
     ) -> None:
         self.recipe = recipe = method if isinstance(method, Recipe) else get_recipe(method)
@@ -94,6 +97,7 @@ class Distiller:
         self.task_weight = chosen.task_weight if task_weight is None else number("task_weight", task_weight, 0)
         self.with_kd = None if with_kd is None else number("with_kd", with_kd, 0)
         self.kd = KDLoss(temperature=number("kd_temperature", kd_temperature, 0, above=True))
+        self.shuffled_teacher = word("shuffled_teacher", shuffled_teacher, (True, False))
 
         self.tap: Callable[..., Any] = partial(
             recipe.tap, **{k: options.pop(k) for k in recipe.tap_options if k in options}
@@ -149,8 +153,10 @@ class Distiller:
 
         Only what the loss looks at is widened: to copy all features in every step took a tenth of its time.
         """
-        taps = (in_float32(self.tap(features)) for features in (s, t))
-        return self.loss(*taps, **{name: getattr(batch, name) for name in self.recipe.needs})
+        s_tap, t_tap = (in_float32(self.tap(features)) for features in (s, t))
+        if self.shuffled_teacher:
+            t_tap = of_the_next_image(t_tap)
+        return self.loss(s_tap, t_tap, **{name: getattr(batch, name) for name in self.recipe.needs})
 
 
 def one_number(equation: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -6,6 +6,7 @@ import pytest
 from kd_teach._support.shipped import shipped
 from kd_teach.course import results
 from kd_teach.study.analysis import in_block
+from kd_teach.study.papers import list_papers, published
 
 
 def test_the_lesson_histories_are_those_of_the_runs_in_the_table():
@@ -23,3 +24,25 @@ def test_a_lesson_history_is_the_mean_over_the_seeds():
     assert list(history["epoch"]) == sorted(set(kept["epoch"]))
     first = kept[(kept["label"] == "kd") & (kept["epoch"] == 1)]["distil"].mean()
     assert history["distil"].iloc[0] == pytest.approx(first)
+
+
+def test_a_lesson_shows_the_pairs_that_can_be_trained_here():
+    rows = results.reported("crd")
+    assert set(rows) == set(list_papers()) and rows.loc["crd - alone", "resnet56-resnet20"] == pytest.approx(2.10)
+
+
+def test_what_was_reported_since_says_by_which_protocol():
+    since, before = results.reported_since(), published()
+    pairs = [column for column in since if "-" in column]
+    assert set(pairs) < set(before) and len(pairs) == 9
+    for name, row in (("student alone", "alone"), ("KD", "kd"), ("CRD", "crd")):
+        assert since.loc[name, pairs].tolist() == before.loc[row, pairs].tolist()
+    assert set(since["epoch"].dropna()) == {"last", "best", "best printed"}
+    assert set(since["tuned"].dropna()) == {"no", "per pair", "per pair, on test images"}
+    assert set(since.index[since["epochs"] > 240]) == set(since.index[since["views"] == 2]) == {"MLKD", "MLKD + LSKD"}
+    assert (
+        (since[pairs] > before.loc["alone", pairs])
+        .where(since[pairs].notna(), True)
+        .drop("student alone")
+        .all(axis=None)
+    )

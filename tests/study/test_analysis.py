@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from kd_teach.course import results
 from kd_teach.study.analysis import compare, decide, in_block, read_study, summary
 from kd_teach.study.findings import finding
+from kd_teach.study.more_seeds import MOST_SEEDS, more_seeds
 from kd_teach.study.ranking import costs, fall_and_gain, ranks, relative_fall
-from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, paired_p, t_interval
+from kd_teach.study.statistics import bootstrap_interval, detectable_effect, holm, holm_confidence, paired_p, t_interval
 
 RUN = {
     "block": "lesson",
@@ -72,6 +74,48 @@ def test_holm_corrects_all_methods_of_a_comparison_together():
     assert result.loc["kd", "p_holm"] == pytest.approx(2 * result.loc["kd", "p"])  # 0.0404
     assert list(result["verdict"]) == ["BEATS", "CANNOT TELL"]
     assert compare(STUDY, alpha=0.03).loc["kd", "verdict"] == "CANNOT TELL"  # though p alone is 0.0202
+
+
+def test_an_interval_misses_zero_where_the_verdict_says_so():
+    """On the shipped study, on two of its baselines, and on noise: Holm's steps make the two one question."""
+    random = np.random.default_rng(5)
+    noisy = table(*(runs(f"m{i}", 0.5 + 0.01 * random.normal(i / 2, 1, size=5)) for i in range(12)))
+    for study, baseline in ((results.study_table(), "alone"), (results.study_table(), "kd"), (noisy, "m0")):
+        found = compare(study, baseline)
+        misses = (found["low"] > 0) | (found["high"] < 0)
+        assert misses.tolist() == found["verdict"].isin(["BEATS", "LOSES"]).tolist() and 0 < misses.sum() < len(found)
+
+
+def test_the_confidence_of_an_interval_by_hand():
+    """Holm asks the smallest of 4 at 0.05 / 4; 0.04 is not found, as 0.03 x 2 before it was not: its step is 0.06."""
+    levels = 1 - holm_confidence(np.array([0.01, 0.04, 0.03, 0.005]))
+    assert levels == pytest.approx([0.05 / 3, 0.05 * 4 / 6, 0.05 / 2, 0.05 / 4])
+    assert holm_confidence(np.array([0.3])) == pytest.approx([0.95])
+    assert 1 - holm_confidence(np.array([0.0, 0.5]), alpha=0.1) == pytest.approx([0.05, 0.1])
+    row = compare(STUDY).loc["kd"]
+    assert [row["low"], row["high"]] == pytest.approx([4 - 6.205347 / 3**0.5, 4 + 6.205347 / 3**0.5])  # t at 97.5 %
+
+
+def test_what_pairing_gains_is_seen():
+    """A seed's luck that both share goes out of the difference; luck of their own does not."""
+    together, apart = runs("kd", [0.70, 0.71, 0.72]), runs("at", [0.71, 0.70, 0.71])
+    found = compare(table(ALONE, together, apart))
+    assert found.loc["kd", "correlation"] == pytest.approx(1) and found.loc["at", "correlation"] == pytest.approx(0)
+
+
+def test_who_is_asked_again():
+    """Those that cannot be told and would matter, four at most, and so many seeds that one point is found."""
+    columns = ["verdict", "difference", "sd"]
+    rows = [("BEATS", 9.0, 1.0), ("CANNOT TELL", -3.0, 2.0), ("CANNOT TELL", 0.9, 1.0), ("CANNOT TELL", 1.0, 1.0)]
+    asked = more_seeds(pd.DataFrame(rows, index=list("abcd"), columns=columns))
+    assert list(asked.index) == ["b", "d"]
+    for row in asked.itertuples():
+        assert row.detectable == pytest.approx(detectable_effect(row.sd, row.seeds, alpha=0.025))
+    assert asked.loc["d", "detectable"] <= 1 < detectable_effect(1.0, asked.loc["d", "seeds"] - 1, alpha=0.025)
+    assert asked.loc["b", "seeds"] == MOST_SEEDS and asked.loc["b", "detectable"] > 1  # and it says so
+    many = pd.DataFrame([("CANNOT TELL", 2.0 + i, 1.0) for i in range(6)], columns=columns)
+    assert list(more_seeds(many).index) == [5, 4, 3, 2]
+    assert more_seeds(many.head(0)).empty and more_seeds(many, matters=6.5).index.tolist() == [5]
 
 
 def test_agrees_with_the_formulas():
@@ -142,6 +186,7 @@ def test_one_pair_has_no_verdict_and_counts_in_no_correction():
 def test_equal_differences_prove_nothing():
     result = compare(table(ALONE, runs("kd", [0.65, 0.66, 0.67])))
     assert result.loc["kd", "p"] == 1 and result.loc["kd", "verdict"] == "CANNOT TELL"
+    assert result.loc["kd", ["low", "high"]].isna().all()
 
 
 def test_signs_decide():
@@ -207,7 +252,7 @@ def test_the_main_block_is_the_lesson_else_the_first():
 def test_verdict_in_words():
     text = str(finding(STUDY, "kd"))
     assert text.startswith(
-        "kd BEATS alone: +4.00 points, 95 % interval +1.52 to +6.48; 3 paired seeds, p = 0.04 (Holm, 2"
+        "kd BEATS alone: +4.00 points, interval +0.42 to +7.58; 3 paired seeds, p = 0.04 (both Holm, 2"
     )
     assert "small under big, tiny, 100 images, 2 epochs." in text and text.count("\n") == 2
     assert str(finding(STUDY, "at")).startswith("at against alone: CANNOT TELL: +0.67 points")

@@ -3,18 +3,21 @@
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import kd_teach
 from kd_teach import Alone, get_recipe, load_data, load_run, load_teacher, predict, train_alone
+from kd_teach.data import Split, noise
 from kd_teach.measures.logits import agreement, expected_calibration_error
 from kd_teach.study import COLUMNS, Cell, carry_out
 from kd_teach.study.peak_memory import PeakMemory
-from kd_teach.study.run_cell import cell_data
+from kd_teach.study.run_cell import calibration, cell_data
 from kd_teach.training.budgets import chosen_weights, lesson_weight
 from kd_teach.training.records import Record
+from kd_teach.training.settings import Settings
 from tests.helpers import tiny_data
 from tests.study.tiny import grid
 
@@ -51,6 +54,22 @@ def test_the_row_is_what_can_be_computed_from_the_run(world, tmp_path):
     assert row["seconds_per_epoch"] == pytest.approx(run.history["seconds"].mean(), abs=1e-3)
     assert (row["variant"], row["weight"], row["task_weight"], row["with_kd"]) == ("repdistiller", 1000.0, 1.0, None)
     assert (row["block"], row["samples"], row["seed"], run.card["settings"]["seed"]) == ("b", 18, 3, 3)
+
+
+def test_the_temperature_is_fitted_on_validation_images(monkeypatch):
+    """90 % sure everywhere; right in 3 of 4 validation images (T = 2: 75 % sure), and in all test images."""
+    images = noise(4, 2).train.images
+    val, test = Split(images, torch.tensor([0, 0, 0, 1])), Split(images, torch.zeros(4, dtype=torch.long))
+    data = replace(noise(4, 2), val=val, test=test)
+    says = lambda student, split, *_: torch.tensor([[math.log(9), 0.0]]).expand(len(split), 2)
+    monkeypatch.setattr("kd_teach.study.run_cell.predict", says)
+    found = calibration(SimpleNamespace(student=None), says(None, test), data, Settings())
+    assert found == pytest.approx({"ece": 0.1, "temperature": 2, "ece_scaled": 0.25}, abs=1e-4)
+
+
+def test_without_validation_images_nothing_is_scaled(world, tmp_path):
+    row = carry_out(cell_of(world, val=0), tmp_path).columns
+    assert row["ece"] is not None and row["temperature"] is row["ece_scaled"] is None
 
 
 def test_a_finished_cell_is_found_with_its_measurements(world, tmp_path):

@@ -72,3 +72,17 @@ def test_budgets_may_be_repeated_and_weights_chosen(world, tmp_path):
 def test_nothing_asked_for_names_the_studies():
     result = invoke()
     assert isinstance(result.exception, ValueError) and "name a study (" in str(result.exception)
+
+
+def test_a_grid_that_chooses_weights_is_tuned_to_the_end(world, flags, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("kd_teach.study.tuning.tune", lambda study, run, out: asked.append(out) or run(study))
+    [[teacher, student]] = world["pairs"]
+    path = tmp_path / "grid.toml"
+    path.write_text(
+        f"data = '{world['data']}'\npairs = [['{teacher}', '{student}']]\nmethods = ['kd']\nselect = 'validation'\n"
+        "settings.batch_size = 6\nbudgets = [{ val = 6, epochs = 1 }]\nsettings.device = 'cpu'\n"
+    )
+    result = invoke(path, *flags[-6:])
+    assert result.exit_code == 0 and asked == [tmp_path / "t.csv"], result.output
+    assert "kd (paper): 1.0 times the published weight" in result.output

@@ -2,12 +2,15 @@
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
-from kd_teach import list_methods
+from kd_teach import Distiller, create_model, list_methods, load_run
 from kd_teach.course.lesson import BUDGETS
-from kd_teach.study import blocks, flag_study, list_studies, load_study, make_study
+from kd_teach.data import noise
+from kd_teach.study import blocks, carry_out, flag_study, list_studies, load_study, make_study
+from kd_teach.study.controls import label_epochs
 from kd_teach.training.budgets import tuned_variant
 from tests.study.tiny import grid
 
@@ -168,6 +171,56 @@ def test_longer_and_larger_studies_are_what_they_say(name, epochs, samples, seed
     assert {(cell.epochs, cell.samples, cell.val) for cell in cells} == {(epochs, samples, 2000)}
     assert {cell.method for cell in cells} == methods and {cell.seed for cell in cells} == set(seeds)
     assert len(cells) == len(methods) * len(seeds)
+
+
+def test_the_controls_are_what_they_say(monkeypatch):
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    cells = {}
+    for cell in load_study("controls").cells:
+        cells.setdefault(cell.block, []).append(cell)
+    assert {c.epochs for c in cells["alone_epochs"]} == {4, 5, *range(7, 16)} and len(cells["alone_epochs"]) == 11 * 5
+    assert {label_epochs(method, 6) for method in ("fitnet", "ab", "fsp", "ft")} == {4, 5}
+    assert {(c.method, c.weight) for c in cells["second_phase_only"]} == {("fitnet", 0)}
+    assert all(c.options == {"shuffled_teacher": True} and c.weight == 1.5 for c in cells["shuffled_teacher"])
+    adds = {name for name in list_methods() if any(True for _ in lesson_run(name).loss.parameters())}
+    assert {c.method for c in cells["shuffled_teacher"]} == adds
+
+
+def lesson_run(method):
+    """A method in its tuned variant on the networks of a lesson."""
+    student, teacher = (create_model(name, 10) for name in ("resnet8", "resnet20"))
+    return Distiller(method, student=student, teacher=teacher, data=noise(), variant=tuned_variant(method))
+
+
+def test_phases_as_published_come_on_top(monkeypatch):
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    cells = load_study("as_published").cells
+    for cell in cells:
+        taken = 6 - label_epochs(cell.method, 6)
+        assert cell.epochs == 6 and cell.settings == {"initial_epochs": taken}
+    two_phases = {m for m in list_methods() if label_epochs(m, 6, variant=tuned_variant(m)) < 6}
+    assert {cell.method for cell in cells} == two_phases
+    assert {(c.task_weight, c.with_kd) for c in cells if c.method == "ab"} == {(0, 0.111111)}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"methods": ["fitnet"], "weights": {"fitnet": 0}},
+        {"methods": ["ofd"], "options": {"ofd": {"shuffled_teacher": True}}},
+        {"methods": ["fsp"], "settings": {"batch_size": 6, "device": "cpu", "initial_epochs": 1}},
+        {"methods": ["ab"], "task_weight": 0, "with_kd": 0.1, "options": {"ab": {"kd_temperature": 3}}},
+    ],
+    ids=["second_phase_only", "shuffled_teacher", "as_published", "ab_as_published"],
+)
+def test_conditions_run(world, tmp_path, condition):
+    [cell] = make_study(grid(world, **condition)).cells
+    row, _ = carry_out(cell, tmp_path)
+    usual = {"weight": None, "task_weight": None, "with_kd": None, "options": {}, "settings": grid(world)["settings"]}
+    plain, _ = carry_out(replace(cell, **usual), tmp_path)
+    assert row["test_accuracy"] is not None and row["config_hash"] != plain["config_hash"]
+    history = load_run(tmp_path / row["config_hash"]).history
+    assert len(history) == 2 + cell.settings.get("initial_epochs", 0)
 
 
 def test_tiny_grid_is_a_grid(world):

@@ -35,6 +35,20 @@ def test_terms_and_their_weights():
     assert run.task_and_distil(*features(run)).keys() == run.weights.keys()
 
 
+@pytest.mark.parametrize("method", ["fitnet", "vid", "crd"])
+def test_a_shuffled_teacher_shows_another_image_and_only_to_the_methods_own_loss(method):
+    def terms(shuffled, batch_of=lambda t: t):
+        run = Distiller(method, data=DATA, with_kd=1.0, shuffled_teacher=shuffled, **networks())
+        s, t, batch = features(run)
+        return run.task_and_distil(s, batch_of(t), batch)
+
+    rolled = [1, 2, 3, 4, 5, 6, 7, 0]
+    moved = lambda x: x[rolled] if isinstance(x, torch.Tensor) else tuple(map(moved, x))
+    plain, shuffled, by_hand = terms(False), terms(True), terms(False, lambda t: type(t)(*map(moved, t)))
+    assert torch.equal(shuffled["distil"], by_hand["distil"]) and not torch.equal(shuffled["distil"], plain["distil"])
+    assert torch.equal(shuffled["kd"], plain["kd"]) and torch.equal(shuffled["task"], plain["task"])
+
+
 def test_binding_leaves_no_trace():
     nets = networks()
     before = {name: networks()[name] for name in nets}
