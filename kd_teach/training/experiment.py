@@ -22,6 +22,7 @@ from kd_teach.data import Data, batches_per_epoch, load_data
 from kd_teach.measures.logits import accuracy, confusion
 from kd_teach.methods.recipe import Recipe, Run
 from kd_teach.models import create_model
+from kd_teach.models.features import unwrapped
 from kd_teach.training.distiller import Alone, Distiller
 from kd_teach.training.evaluation import predict
 from kd_teach.training.fingerprint import code_of
@@ -29,6 +30,7 @@ from kd_teach.training.interrupt import Interruptible
 from kd_teach.training.loop import train
 from kd_teach.training.pairs import check_apart, for_one_run, note_trained, warn_if_trained
 from kd_teach.training.precision import pick_device, pick_precision
+from kd_teach.training.rate_check import warn_if_rate_is_high, well_tried
 from kd_teach.training.records import Record, history_table
 from kd_teach.training.run_folder import (
     Place,
@@ -93,10 +95,10 @@ def distill(
         "variant": run.variant,
         "options": {"weight": run.weight, "task_weight": run.task_weight} | (options or {}),
         "teacher": teacher_name,
-        "teacher_weights": weights_fingerprint(teacher),
+        "teacher_weights": weights_fingerprint(run.teacher),
         "model": student_name,
     }
-    return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
+    return _carry_out(run, what, data, how, out, resume, cache, on_epoch, well_tried(given, data, how))
 
 
 def train_alone(
@@ -118,13 +120,15 @@ def train_alone(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    student_name, student = _student(student, data, how.seed)
+    given, (student_name, student) = student, _student(student, data, how.seed)
     run = Alone(student, data, label_smoothing=label_smoothing)
     what = {"method": None, "label_smoothing": label_smoothing, "model": student_name}
-    return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
+    return _carry_out(run, what, data, how, out, resume, cache, on_epoch, well_tried(given, data, how))
 
 
-def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
+def _carry_out(
+    run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch, tried: bool
+) -> Result:
     """Configure, refuse what cannot run, claim the folder, train, finish."""
     code, state = code_of(run)
     if cache and state.unreadable:
@@ -143,6 +147,8 @@ def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume
             name = f"{card['method'] or 'alone'}, {card['model']}, seed {settings.seed}"
             say(f"{name}: read from {'the cache' if cache else folder}, trained on {found.card['trained_on']}.")
             return found
+        if not tried and not (place.checkpoint and place.checkpoint.exists()):
+            warn_if_rate_is_high(run.student, data, settings)
         history, complete = _train(run, data, settings, place, on_epoch)
         note_trained(run.student, card["initial_weights"])
         if complete:
@@ -262,7 +268,7 @@ def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
 def _student(student, data: Data, seed: int) -> tuple[str, nn.Module]:
     if callable(student):
         made = for_one_run(student, "student", seed)
-        warn_if_trained(student if isinstance(student, nn.Module) else made)
+        warn_if_trained(unwrapped(student) if isinstance(student, nn.Module) else made)
         return name_of(made), made
     torch.manual_seed(seed)
     return student, create_model(student, num_classes=data.num_classes)

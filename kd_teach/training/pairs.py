@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from kd_teach.models.features import unwrapped
 from kd_teach.training.run_folder import weights_fingerprint
 
 # Of this process, by the fingerprint of their weights (copies have it too): what trained networks began with.
@@ -16,7 +17,7 @@ FIRST: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()  # the weights wi
 
 
 def for_one_run(network: nn.Module | Callable[[], nn.Module], role: str, seed: int) -> nn.Module:
-    """A network that nobody else holds: a copy of the one given, or what a function makes under the seed.
+    """A network that nobody else holds, out of its wrappers: a copy of the one given, or what a function makes.
 
     Raises:
         ValueError: it cannot be copied.
@@ -24,7 +25,7 @@ def for_one_run(network: nn.Module | Callable[[], nn.Module], role: str, seed: i
     """
     if isinstance(network, nn.Module):
         try:
-            return copy.deepcopy(network)
+            return copy.deepcopy(unwrapped(network))
         except (RuntimeError, TypeError) as problem:
             raise ValueError(
                 f"The {role}, a {type(network).__name__}, cannot be copied ({problem}). Give a function that makes it: "
@@ -34,7 +35,7 @@ def for_one_run(network: nn.Module | Callable[[], nn.Module], role: str, seed: i
     made = network()
     if not isinstance(made, nn.Module):
         raise TypeError(f"{role}() gave a {type(made).__name__}; expected a function that makes a network.")
-    return made
+    return unwrapped(made)
 
 
 def note_trained(network: nn.Module, began: str) -> None:
