@@ -256,11 +256,18 @@ def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
                     check_apart(student, teacher)
         teacher = for_one_run(teacher, "teacher", 0)
         return name_of(teacher), teacher
-    learnt = teacher_card(teacher)["classes"]
+    card = teacher_card(teacher)
+    learnt = card["classes"]
     if learnt != list(data.classes):
         raise ValueError(
             f"The teacher {teacher} learnt {', '.join(learnt)}; {data.name} has {', '.join(data.classes)}. Choose the "
             "teacher's data (--data), a teacher of these classes, or pass teacher=load_teacher(...) to insist."
+        )
+    theirs, ours = card.get("normalisation"), {"mean": list(data.mean), "std": list(data.std)}
+    if theirs and any(abs(a - b) > 0.02 for key in ours for a, b in zip(theirs[key], ours[key], strict=True)):
+        say_once(
+            f"The teacher {teacher} learnt from images normalised by {theirs}; those of {data.name} are by {ours}, with "
+            "which it knows less. Give the data its statistics: dataclasses.replace(data, mean=..., std=...)."
         )
     return str(teacher), load_teacher(teacher)
 
