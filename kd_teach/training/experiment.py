@@ -266,7 +266,7 @@ def _teacher(teacher, data: Data, *students) -> tuple[str, nn.Module]:
     theirs, ours = card.get("normalisation"), {"mean": list(data.mean), "std": list(data.std)}
     if theirs and any(abs(a - b) > 0.02 for key in ours for a, b in zip(theirs[key], ours[key], strict=True)):
         say_once(
-            f"The teacher {teacher} learnt from images normalised by {theirs}; those of {data.name} are by {ours}, with "
+            f"The teacher {teacher} learnt from images normalised by {theirs}; {data.name} is by {ours}, with "
             "which it knows less. Give the data its statistics: dataclasses.replace(data, mean=..., std=...)."
         )
     return str(teacher), load_teacher(teacher)
