@@ -46,8 +46,8 @@ def warn_if_rate_is_high(student: nn.Module, data: Data, settings: Settings) -> 
     if not math.isfinite(asked) or min(asked, math.log(data.num_classes)) > CLEARLY * tenth:
         warnings.warn(
             f"lr={settings.lr:g} looks too high for this student: {STEPS} trial steps end at a loss of {asked:.3g} on "
-            f"other images, at a tenth of the rate at {tenth:.3g}. Networks that were trained already want less, and so "
-            f"do many on few images: try lr={settings.lr / 10:g}.",
+            f"other images, at a tenth of the rate at {tenth:.3g}. Trained networks want less, and so do many on few "
+            f"images: try lr={settings.lr / 10:g}.",
             stacklevel=4,
         )
 
