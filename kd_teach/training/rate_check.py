@@ -14,12 +14,15 @@ from kd_teach.data import Data, batches_per_epoch, list_data, plain_batches, tra
 from kd_teach.training.distiller import Alone
 from kd_teach.training.loop import Leg, set_moving, take_step, to_device
 from kd_teach.training.precision import autocast, pick_device, pick_precision
+from kd_teach.training.run_folder import weights_fingerprint
 from kd_teach.training.settings import Settings, make_optimizer
 
 STEPS = 20
 BATCH = 32  # at most: two times STEPS such batches are 2 % of the images that a lesson trains on
 HELD = 128
 CLEARLY = 1.1  # times the loss at a tenth of the rate: 0.8 to 1.0 for fresh lesson networks, over 1.2 for spoilt ones
+
+LOOKED_AT: set[tuple] = set()  # in this process: methods and controls that begin with one student are warned once
 
 
 def well_tried(student: object, data: Data, settings: Settings) -> bool:
@@ -32,11 +35,13 @@ def warn_if_rate_is_high(student: nn.Module, data: Data, settings: Settings) -> 
 
     They go through the whole schedule in `STEPS` steps, on the labels alone. What counts is the loss of images that
     were not trained on, as far as it is below that of guessing: some fresh networks explode at first and learn well
-    later. A training of no more steps than the copies', or a network that cannot be copied, is not looked at.
+    later. Not looked at: a training of no more steps, a network that cannot be copied, and the same once more.
     """
     steps = settings.epochs * batches_per_epoch(data, settings.batch_size)
-    if steps <= STEPS:
+    which = weights_fingerprint(student), data.fingerprint(), settings
+    if steps <= STEPS or which in LOOKED_AT:
         return
+    LOOKED_AT.add(which)
     with warnings.catch_warnings(action="ignore"), torch.random.fork_rng():  # the run itself warns and draws as ever
         try:
             asked = held_loss(student, data, settings)
