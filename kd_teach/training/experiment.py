@@ -22,6 +22,7 @@ from kd_teach.data import Data, batches_per_epoch, load_data
 from kd_teach.measures.logits import accuracy, confusion
 from kd_teach.methods.recipe import Recipe, Run
 from kd_teach.models import create_model
+from kd_teach.models.features import unwrapped
 from kd_teach.training.distiller import Alone, Distiller
 from kd_teach.training.evaluation import predict
 from kd_teach.training.fingerprint import code_of
@@ -29,6 +30,7 @@ from kd_teach.training.interrupt import Interruptible
 from kd_teach.training.loop import train
 from kd_teach.training.pairs import check_apart, for_one_run, note_trained, warn_if_trained
 from kd_teach.training.precision import pick_device, pick_precision
+from kd_teach.training.rate_check import warn_if_rate_is_high, well_tried
 from kd_teach.training.records import Record, history_table
 from kd_teach.training.run_folder import (
     Place,
@@ -83,7 +85,7 @@ def distill(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    student_name, given, student = _student(student, data, how.seed)
+    asked, (student_name, given, student) = student, _student(student, data, how.seed)
     teacher_name, teacher = _teacher(teacher, data, given)
     torch.manual_seed(how.seed)  # for what the loss itself learns
     run = Distiller(method, student=student, teacher=teacher, data=data, **(options or {}))
@@ -92,10 +94,10 @@ def distill(
         "variant": run.variant,
         "options": {"weight": run.weight, "task_weight": run.task_weight} | named_functions(options or {}),
         "teacher": teacher_name,
-        "teacher_weights": weights_fingerprint(teacher),
+        "teacher_weights": weights_fingerprint(run.teacher),
         "model": student_name,
     }
-    return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
+    return _carry_out(run, what, data, how, out, resume, cache, on_epoch, well_tried(asked, data, how))
 
 
 def train_alone(
@@ -117,13 +119,15 @@ def train_alone(
     """
     how = Settings(**settings)
     data = _data(data, samples, how.seed)
-    student_name, _, student = _student(student, data, how.seed)
+    asked, (student_name, _, student) = student, _student(student, data, how.seed)
     run = Alone(student, data, label_smoothing=label_smoothing)
     what = {"method": None, "label_smoothing": label_smoothing, "model": student_name}
-    return _carry_out(run, what, data, how, out, resume, cache, on_epoch)
+    return _carry_out(run, what, data, how, out, resume, cache, on_epoch, well_tried(asked, data, how))
 
 
-def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch) -> Result:
+def _carry_out(
+    run: Run, what: dict, data: Data, settings: Settings, out, resume: bool, cache, on_epoch, tried: bool
+) -> Result:
     """Configure, refuse what cannot run, claim the folder, train, finish."""
     code, state = code_of(run, _train, _finish)
     if cache and state.unreadable:
@@ -142,6 +146,8 @@ def _carry_out(run: Run, what: dict, data: Data, settings: Settings, out, resume
             name = f"{card['method'] or 'alone'}, {card['model']}, seed {settings.seed}"
             say(f"{name}: read from {'the cache' if cache else folder}, trained on {found.card['trained_on']}.")
             return found
+        if not tried and not (place.checkpoint and place.checkpoint.exists()):
+            warn_if_rate_is_high(run.student, data, settings)
         history, complete = _train(run, data, settings, place, on_epoch)
         note_trained(run.student, card["initial_weights"])
         if complete:
@@ -262,11 +268,18 @@ def _teacher(teacher, data: Data, student: nn.Module) -> tuple[str, nn.Module]:
         given, teacher = for_one_run(teacher, "teacher", 0)
         check_apart(student, given)
         return name_of(teacher), teacher
-    learnt = teacher_card(teacher)["classes"]
+    card = teacher_card(teacher)
+    learnt = card["classes"]
     if learnt != list(data.classes):
         raise ValueError(
             f"The teacher {teacher} learnt {', '.join(learnt)}; {data.name} has {', '.join(data.classes)}. Choose the "
             "teacher's data (--data), a teacher of these classes, or pass teacher=load_teacher(...) to insist."
+        )
+    theirs, ours = card.get("normalisation"), {"mean": list(data.mean), "std": list(data.std)}
+    if theirs and any(abs(a - b) > 0.02 for key in ours for a, b in zip(theirs[key], ours[key], strict=True)):
+        say_once(
+            f"The teacher {teacher} learnt from images normalised by {theirs}; {data.name} is by {ours}, with "
+            "which it knows less. Give the data its statistics: dataclasses.replace(data, mean=..., std=...)."
         )
     return str(teacher), load_teacher(teacher)
 

@@ -136,7 +136,7 @@ class Walk:
         self.add(type(module))
         graphs = ("train_graph", "eval_graph") if hasattr(module, "train_graph") else ("_graph",)
         for name, value in sorted(vars(module).items()):  # a copy may have them in another order
-            if name == "training":
+            if name in ("training", "_is_torch_compile"):  # the latter is a mark on what was compiled, even once
                 continue
             if isinstance(module, fx.GraphModule) and name not in (*OF_MODULES, *graphs):
                 continue  # the tracer's own, which changes when it is copied

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from kd_teach.models.features import unwrapped
 from kd_teach.training.run_folder import weights_fingerprint
 
 # Of this process, by the fingerprint of their weights (copies have it too): what trained networks began with.
@@ -16,7 +17,7 @@ FIRST: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()  # the weights wi
 
 
 def for_one_run(network: nn.Module | Callable[[], nn.Module], role: str, seed: int) -> tuple[nn.Module, nn.Module]:
-    """The network given, or what a function makes under the seed; and a copy of it, that nobody else holds.
+    """The network given, or what a function makes under the seed, out of its wrappers; and a copy of it.
 
     A function's is copied too, for `lambda: network` hands out the same one each time; where that cannot be done it is
     taken as it is.
@@ -32,10 +33,11 @@ def for_one_run(network: nn.Module | Callable[[], nn.Module], role: str, seed: i
         made = network()
         if not isinstance(made, nn.Module):
             raise TypeError(f"{role}() gave a {type(made).__name__}; expected a function that makes a network.")
+    made = unwrapped(made)
     try:
         return made, copy.deepcopy(made)
     except (RuntimeError, TypeError) as problem:
-        if made is not network:
+        if not isinstance(network, nn.Module):
             return made, made
         raise ValueError(
             f"The {role}, a {type(network).__name__}, cannot be copied ({problem}). Give a function that makes it: "

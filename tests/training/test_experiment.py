@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -162,6 +163,18 @@ def test_a_finished_run_is_a_teacher(tmp_path):
     assert same_weights(loaded, result.student)
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
     assert distill("kd", teacher=tmp_path / "run", **BUDGET).card["teacher_weights"]
+
+
+def test_a_teacher_of_other_statistics_is_named_once(tmp_path):
+    train_alone("resnet14", out=tmp_path / "t", **BUDGET | {"epochs": 1})
+    other = BUDGET | {"epochs": 1, "data": replace(DATA, mean=(0.485, 0.456, 0.406))}
+    with pytest.warns(UserWarning, match=r"learnt from images normalised by .*0\.3, 0\.3.*0\.485.*knows less") as seen:
+        for _ in range(2):
+            distill("kd", teacher=tmp_path / "t", **other)
+    assert len(seen) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        distill("kd", teacher=tmp_path / "t", **BUDGET | {"epochs": 1})
 
 
 def test_a_network_passed_in_is_known_by_its_name(tmp_path):

@@ -36,6 +36,15 @@ def test_a_network_is_copied_and_begins_again_in_every_run(student, teacher, rec
     assert not recwarn.list
 
 
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile])
+def test_a_wrapped_network_makes_the_same_run_as_the_bare_one(student, teacher, wrap):
+    bare = distill("kd", student=student, teacher=teacher, **BUDGET).card
+    wrapped = distill("kd", student=wrap(student), teacher=wrap(teacher), **BUDGET).card
+    made = distill("kd", student=lambda: wrap(copy.deepcopy(student)), teacher=lambda: wrap(teacher), **BUDGET).card
+    for fact in ("config_hash", "teacher_weights", "initial_weights", "teacher", "model", "test_accuracy"):
+        assert bare[fact] == wrapped[fact] == made[fact], fact
+
+
 def test_a_function_is_called_under_the_seed(teacher, recwarn):
     def new():
         return create_model("resnet8", 3)

@@ -1,0 +1,112 @@
+"""A learning rate that spoils a student is named before training, and looking leaves no trace."""
+
+import copy
+import signal
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from kd_teach import create_model, distill, load_data, train_alone
+from kd_teach.training import experiment
+from kd_teach.training.rate_check import warn_if_rate_is_high, well_tried
+from kd_teach.training.settings import Settings
+from tests.helpers import same_weights, tiny_data
+
+DATA = tiny_data(96, val=48)
+HOW = Settings(epochs=8, batch_size=16, device="cpu", precision="float32")
+BUDGET = {"data": DATA, "epochs": 4, "batch_size": 16, "device": "cpu", "precision": "float32"}
+
+
+def fresh(seed=0):
+    torch.manual_seed(seed)
+    return create_model("resnet8", 3)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train_alone(fresh, **BUDGET | {"epochs": 8, "lr": 0.05}).student
+
+
+def test_a_trained_network_is_warned_of_a_rate_that_would_spoil_it(trained):
+    with pytest.warns(
+        UserWarning, match=r"lr=3 looks too high for this student: 20 trial steps .* try lr=0\.3\."
+    ) as seen:
+        for _ in range(2):
+            warn_if_rate_is_high(trained, DATA, replace(HOW, lr=3.0))
+    assert len(seen) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_if_rate_is_high(trained, DATA, replace(HOW, lr=0.01))
+
+
+@pytest.mark.parametrize("model", ["resnet8", "mobilenet_v2"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_fresh_network_is_content_with_the_default(model, seed, recwarn):
+    torch.manual_seed(seed)
+    warn_if_rate_is_high(create_model(model, 3), DATA, replace(HOW, seed=seed))
+    assert not recwarn.list
+
+
+def test_a_loss_that_is_not_finite_is_named():
+    with pytest.warns(UserWarning, match="loss of nan"):
+        warn_if_rate_is_high(fresh(), DATA, replace(HOW, lr=1e30))
+
+
+def test_the_run_is_the_same_bit_for_bit(monkeypatch):
+    student = fresh()
+    before = copy.deepcopy(student)
+    looked = train_alone(student, **BUDGET)
+    assert same_weights(student, before)
+    monkeypatch.setattr(experiment, "warn_if_rate_is_high", lambda *a: None)
+    plain = train_alone(student, **BUDGET)
+    assert same_weights(looked.student, plain.student)
+    assert looked.history.drop(columns="seconds").equals(plain.history.drop(columns="seconds"))
+
+
+class Dropping(nn.Module):
+    """A network that draws random numbers in train mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.network, self.drop = fresh(), nn.Dropout(0.2)
+
+    def forward(self, images):
+        return self.network(self.drop(images))
+
+
+def test_random_numbers_and_statistics_stay_where_they_were():
+    student = Dropping()
+    random, before = torch.get_rng_state(), copy.deepcopy(student)
+    warn_if_rate_is_high(student, DATA, HOW)
+    assert torch.equal(torch.get_rng_state(), random) and same_weights(student, before)
+    assert student.training == before.training
+
+
+def test_who_is_looked_at_and_only_once(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(experiment, "warn_if_rate_is_high", lambda student, data, how: seen.append(how.lr))
+
+    def stop(record):
+        signal.raise_signal(signal.SIGINT)
+
+    kept = BUDGET | {"out": tmp_path / "run"}
+    assert not train_alone(fresh, on_epoch=stop, **kept).complete
+    assert train_alone(fresh, resume=True, **kept).complete  # goes on
+    assert train_alone(fresh, resume=True, **kept).complete  # is read
+    distill("kd", student=fresh, teacher=fresh(1), **BUDGET)
+    assert seen == [0.1, 0.1]
+
+
+def test_lessons_are_well_tried():
+    data = load_data("shapes10", samples=20, val=0)
+    assert well_tried("resnet8", data, Settings())
+    assert not well_tried("resnet8", data, Settings(lr=0.2))
+    assert not well_tried("resnet8", DATA, Settings()) and not well_tried(fresh(), data, Settings())
+
+
+def test_a_training_as_short_as_the_trial_is_not_looked_at(recwarn):
+    warn_if_rate_is_high(fresh(), DATA, replace(HOW, lr=1e30, epochs=3))
+    assert not recwarn.list
