@@ -22,7 +22,6 @@ from kd_teach.data import Data, batches_per_epoch, load_data
 from kd_teach.measures.logits import accuracy, confusion
 from kd_teach.methods.recipe import Recipe, Run
 from kd_teach.models import create_model
-from kd_teach.models.features import unwrapped
 from kd_teach.training.distiller import Alone, Distiller
 from kd_teach.training.evaluation import predict
 from kd_teach.training.fingerprint import code_of
