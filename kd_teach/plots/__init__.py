@@ -16,7 +16,7 @@ from kd_teach.plots.boundaries import (
     sign_agreement_curves,
 )
 from kd_teach.plots.calibration import calibration_report, confidence_histogram, reliability_diagram
-from kd_teach.plots.channels import channel_grid, channel_report, channel_sigmas, sigma_report
+from kd_teach.plots.channels import channel_grid, channel_report, channel_sigmas, maps_beside_photos, sigma_report
 from kd_teach.plots.comparisons import (
     cost_report,
 )
@@ -104,6 +104,7 @@ __all__ = [
     "layer_similarity_report",
     "loss_plane",
     "loss_plane_report",
+    "maps_beside_photos",
     "neighbour_bars",
     "neighbour_report",
     "project_channels",

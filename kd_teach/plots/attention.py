@@ -120,15 +120,15 @@ def attention_grid(
     ax = image_grid(tiles.reshape(-1, 3, height, width), titles, columns=len(headers), masks=masks, ax=ax)
     if own:
         ax.figure.set_figheight(ax.figure.get_figheight() + 0.7)  # for the headers
-    points = 72 * ax.get_window_extent().width / ax.figure.dpi / len(headers)
-    room = max(6, int(points / (LETTER * HEADER_SIZE)))  # letters of a header that fit over a column
-    headers = ["\n".join(textwrap.fill(line, room) for line in header.split("\n")) for header in headers]
     label_columns(ax, headers, title)
     return ax
 
 
 def label_columns(ax: Axes, headers: Sequence[str], title: str) -> None:
     """Names over the columns of an image grid, as tick labels, for which the layout makes room; a title over them."""
+    points = 72 * ax.get_window_extent().width / ax.figure.dpi / len(headers)
+    room = max(6, int(points / (LETTER * HEADER_SIZE)))  # letters of a header that fit over a column
+    headers = ["\n".join(textwrap.fill(line, room) for line in header.split("\n")) for header in headers]
     ax.axis("on")
     ax.spines[:].set_visible(False)
     width = ax.images[0].get_size()[1]

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
+from kd_teach.plots.attention import label_columns
 from kd_teach.plots.images import WIDTH, image_grid
 
 DIVERGING = "coolwarm_r"  # blue above zero, red below; grey, not white, at zero: a silent channel still has an edge
@@ -96,6 +97,59 @@ def channel_report(image: Numbers, maps: Mapping[str, Numbers], *, count: int = 
         ax = channel_grid(f, count=count, columns=(count + 1) // 2, ax=figure.add_subplot(cells[row, 1]))
         ax.set_title(f"{name}: {min(count, len(f))} of {len(f)} channels, most active first")
     return figure
+
+
+def maps_beside_photos(
+    photos: Numbers,
+    maps: Mapping[str, Numbers],
+    names: Sequence[str],
+    *,
+    title: str,
+    label: str = "activation",
+    ax: Axes | None = None,
+) -> Axes:
+    """A row per photo: its class, the photo, and one map of each network, all maps in the same colours.
+
+    Args:
+        photos: (N, 3, H, W) uint8.
+        maps: column's name -> (N, h, w): one channel, or anything else that has a value per place; one h and w for all.
+        names: what stands beside the N photos, such as their classes.
+        title: what stands over all.
+        label: what the colours mean.
+        ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
+
+    Maps with negative entries get colours of which grey is zero, blue above, red below; else dark is zero.
+
+    Raises:
+        ValueError: no columns, not finite, or shapes and counts that do not fit.
+    """
+    photos = to_array(photos, "photos", "(N, 3, H, W)")
+    check_images(photos, "photos", "(N, 3, H, W)")
+    if not maps:
+        raise ValueError("No maps to draw; pass at least one column: {'teacher': f.stages[1][:, 0]}.")
+    columns = {name: to_array(f, f"maps of {name!r}", "(N, h, w)").astype(float) for name, f in maps.items()}
+    count, _, height, width = photos.shape
+    shapes = {f.shape for f in columns.values()}
+    if len(shapes) > 1 or {len(names), *(len(f) for f in columns.values())} != {count}:
+        raise ValueError(
+            f"{count} photos came with {len(names)} names and maps of shapes {sorted(shapes)}; pass one name and, in "
+            "every column, one map per photo, all of one size."
+        )
+    stacked = np.stack(list(columns.values()), axis=1)  # (N, columns, h, w)
+    check_finite(stacked, "maps")
+    colour = colour_scale(stacked)
+    rows, across = (np.arange(size) * stacked.shape[i] // size for size, i in ((height, 2), (width, 3)))
+    painted = colour.cmap(colour.norm(stacked[:, :, rows][:, :, :, across]), bytes=True)[..., :3]
+    tiles = np.concatenate([photos[:, None], painted.transpose(0, 1, 4, 2, 3)], axis=1)
+    own = ax is None
+    ax = image_grid(tiles.reshape(-1, 3, height, width), columns=1 + len(columns), ax=ax)
+    if own:
+        ax.figure.set_figheight(ax.figure.get_figheight() + 0.5)  # for the headers
+    label_columns(ax, ["photo", *columns], title)
+    bottom = ax.images[0].get_size()[0]
+    ax.set_yticks((np.arange(count) + 0.5) * bottom / count - 0.5, names)
+    ax.figure.colorbar(colour, ax=ax, shrink=0.8, pad=0.02, label=label)
+    return ax
 
 
 def channel_sigmas(variances: Numbers, *, spreads: Numbers | None = None, ax: Axes | None = None) -> Axes:

@@ -79,6 +79,27 @@ def test_report_shows_the_image_once_and_a_grid_per_network(maps):
     assert np.array_equal(named["The image"].images[0].get_array(), image.permute(1, 2, 0))
 
 
+def test_maps_stand_beside_their_photos_in_one_scale():
+    photos = torch.randint(0, 256, (2, 3, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    teacher = torch.tensor([[[4.0, 0], [0, 0]], [[2.0, 0], [0, 0]]])  # (N, h, w): busy in the upper left
+    ax = plots.maps_beside_photos(photos, {"teacher": teacher, "alone": teacher / 2}, ["cat", "dog"], title="T")
+    canvas = np.asarray(ax.images[0].get_array())
+    step = canvas.shape[0] - 8  # from one row to the next
+    assert np.array_equal(canvas[:8, :8], photos[0].permute(1, 2, 0))
+    assert np.array_equal(canvas[step:, :8], photos[1].permute(1, 2, 0))
+    viridis, across = plt.colormaps[style.SEQUENTIAL], 9  # pixels from one column to the next
+    for (row, column), share in {(0, 1): 1.0, (0, 2): 0.5, (1, 1): 0.5, (1, 2): 0.25}.items():
+        tile = canvas[row * step :, column * across :][:8, :8] / 255
+        assert tile[3, 3] == pytest.approx(viridis(share)[:3], abs=0.01)
+        assert tile[3, 4] == pytest.approx(viridis(0.0)[:3], abs=0.01)
+        assert tile[4, 3] == pytest.approx(viridis(0.0)[:3], abs=0.01)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["photo", "teacher", "alone"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["cat", "dog"]
+    signed = plots.maps_beside_photos(photos, {"a": -teacher}, ["cat", "dog"], title="T")
+    grey = np.asarray(signed.images[0].get_array())[3, across + 4] / 255
+    assert grey == pytest.approx(plt.colormaps[DIVERGING](0.5)[:3], abs=0.01)
+
+
 def test_sigmas_are_roots_sorted_with_their_spreads():
     ax = plots.channel_sigmas([4.0, 0.25, 1.0], spreads=[3.0, 0.6, 1.5])
     assert [bar.get_height() for bar in ax.patches] == [0.5, 1, 2]
@@ -121,6 +142,10 @@ IMAGE = torch.zeros(3, 8, 8, dtype=torch.uint8)
         (lambda f: plots.channel_report(IMAGE, {}), "No maps"),
         (lambda f: plots.channel_report(IMAGE, {"a": f[0]}), "maps of 'a'"),
         (lambda f: plots.channel_report(IMAGE.float(), {"a": f}), "before normalisation"),
+        (lambda f: plots.maps_beside_photos(IMAGE[None], {}, ["a"], title="T"), "No maps"),
+        (lambda f: plots.maps_beside_photos(IMAGE[None], {"a": f}, ["a"], title="T"), "1 photos came with 1 names"),
+        (lambda f: plots.maps_beside_photos(IMAGE[None], {"a": f[:1]}, [], title="T"), "with 0 names"),
+        (lambda f: plots.maps_beside_photos(IMAGE[None], {"a": f[:1] / 0}, ["a"], title="T"), "NaN or infinite"),
         (lambda f: plots.channel_sigmas([1.0, 0.0]), "expected sigma"),
         (lambda f: plots.channel_sigmas([1.0, 2.0], spreads=[1.0]), "spreads has shape"),
         (lambda f: plots.sigma_report([1.0, 2.0], f), "2 variances came with 6 channels"),
