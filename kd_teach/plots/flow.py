@@ -6,6 +6,7 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
@@ -38,7 +39,7 @@ def flow_matrix(flow: Numbers, *, limit: float | None = None, bar: bool = True, 
         axis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_title("Which channels go together")
     if bar:
-        ax.figure.colorbar(heat, ax=ax, label="mean product")
+        _scale(ax.figure.colorbar(heat, ax=ax, label="mean product"), flow)
     return ax
 
 
@@ -121,7 +122,7 @@ def flow_history(
     panels[-1].set_title("the aim", color=style.TEACHER, fontsize=10)
     beyond = {sign for i in shown for sign in (-1, 1) if (sign * matrices[i]).max() > limit}
     extend = {(): "neither", (-1,): "min", (1,): "max", (-1, 1): "both"}[tuple(sorted(beyond))]
-    figure.colorbar(heat, ax=list(panels), shrink=0.7, extend=extend)
+    _scale(figure.colorbar(heat, ax=list(panels), shrink=0.7, extend=extend), target, *matrices)
     figure.suptitle("Epoch by epoch the step becomes the teacher's", x=0.01, ha="left", weight="bold", size=11)
     return figure
 
@@ -191,3 +192,9 @@ def _draw(ax: Axes, flow: np.ndarray, limit: float):
     heat = ax.imshow(flow, cmap=SIGNED, vmin=-limit, vmax=limit, aspect="auto")
     ax.set(xticks=[], yticks=[])
     return heat
+
+
+def _scale(bar: Colorbar, *matrices: np.ndarray) -> None:
+    """Behind a ReLU no product is negative: leave out the colours that cannot occur."""
+    if all(matrix.min() >= 0 for matrix in matrices):
+        bar.ax.set_ylim(bottom=0)

@@ -20,6 +20,15 @@ def test_zero_is_in_the_middle_of_the_colours():
     assert plots.flow_matrix(torch.zeros(2, 2)).images[0].get_clim() == (-1, 1)
 
 
+def test_bar_leaves_out_the_colours_that_cannot_occur():
+    bars = [
+        plots.flow_matrix(TEACHER[0]).figure.axes[-1],
+        plots.flow_history([STUDENT[0]], TEACHER[0]).axes[-1],
+    ]
+    assert [bar.get_ylim() for bar in bars] == [(0, 4), (0, 4)]
+    assert plots.flow_matrix(TEACHER[1]).figure.axes[-1].get_ylim() == (-10, 10)
+
+
 def test_axes_say_which_map_is_which():
     ax = plots.flow_matrix(TEACHER[1], bar=False)
     assert "first" in ax.get_ylabel()  # rows
