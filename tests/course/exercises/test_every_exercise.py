@@ -23,7 +23,9 @@ EXPLAINED = [(name, words, program) for name, programs in WRONG.items() for word
 
 
 def name_of(x):
-    return x.name if isinstance(x, Exercise | Question) else str(x)[:40]
+    if isinstance(x, Exercise | Question):
+        return x.name
+    return "program" if callable(x) else str(x)[:40]  # its address differs from process to process
 
 
 def defined(source: str, name: str):
