@@ -159,7 +159,7 @@ def weight_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Args:
         curve: a row per multiple with multiple (> 0), val_accuracy (share) and chosen (one True at most), as
-            data/results/lesson_weights.csv holds them for each method.
+            data/results/lesson_weights_cifar10.csv holds them for each method.
         ax: where to draw; None makes a figure of 4 x 3 inches.
 
     Raises:
