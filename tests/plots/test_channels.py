@@ -80,18 +80,18 @@ def test_report_shows_the_image_once_and_a_grid_per_network(maps):
 
 
 def test_object_is_outlined_and_the_share_on_it_is_printed(maps):
-    """The left half is the object: it has half of a constant map, and most of one that is dark elsewhere."""
+    """The left half is the object. It has half of a constant map, and little of one with a large negative right."""
     mask = torch.zeros(8, 8, dtype=torch.bool)
     mask[:, :4] = True
-    left = maps.clone()
-    left[:, :, 2:] = 0
-    left[0] *= -1  # activity is the size, not the sign
+    right = maps.clone()
+    right[:, :, 2:], right[0] = 0, 0
+    right[0, :, 2:] = -51  # activity is the size, not the sign: three times the 17 on the left
     image = torch.randint(0, 256, (3, 8, 8)).to(torch.uint8)
-    figure = plots.channel_report(image, {"even": maps, "left": left}, mask=mask)
-    picture, even, left_half = [ax for ax in figure.axes if ax.images and title(ax)]
+    figure = plots.channel_report(image, {"even": maps, "right": right}, mask=mask)
+    picture, even, right_half = [ax for ax in figure.axes if ax.images and title(ax)]
     assert title(picture) == "Object: 50 %"
     assert title(even) == "even: 6 of 6 channels, most active first, 50 % on the object"
-    assert title(left_half).endswith(", 94 % on the object")  # what is linear between two places crosses the edge
+    assert title(right_half).endswith(", 28 % on the object")  # not 25: between two places the map is linear
     for ax, tiles in ((picture, 1), (even, 6)):
         [outline] = ax.collections
         assert len(outline.get_paths()[0].to_polygons(closed_only=False)) == tiles
