@@ -212,7 +212,7 @@ def attention(scene: Scene):
 
 @shows(plots.channel_report)
 def channels(scene: Scene):
-    return plots.channel_report(scene.images[ONE], scene.every(lambda f: f.stages[1][ONE]))
+    return plots.channel_report(scene.images[ONE], scene.every(lambda f: f.stages[1][ONE]), mask=scene.masks[ONE])
 
 
 @shows(plots.hint_report)
@@ -476,7 +476,7 @@ def accuracy_against_cost(scene: Scene):
 
 @shows(plots.weight_report)
 def weight_report(scene: Scene):
-    return plots.weight_report(pd.read_csv(shipped("results") / "lesson_weights.csv"))
+    return plots.weight_report(pd.read_csv(shipped("results") / "lesson_weights_cifar10.csv"))
 
 
 @shows(plots.gain_grid)

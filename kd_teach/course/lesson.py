@@ -45,12 +45,12 @@ class Lesson:
         """The student under the teacher; read from the cache if this very run was made before.
 
         `options` are those of `Distiller`: variant, weight, task_weight, with_kd, an equation of your own, and the
-        method's. Without a
-        weight, it is the one tuned for short trainings of that variant (`kd_teach.training.budgets`), or the published
-        one where that variant was not tuned. The full budget keeps the published weights, which were made for it.
+        method's. Without a weight, it is the one tuned for short trainings of that variant on these data
+        (`kd_teach.training.budgets`), or the published one where that variant was not tuned. The full budget keeps the
+        published weights, which were made for it.
         """
         if self.budget != "full" and isinstance(method, str) and "weight" not in options:
-            tuned = lesson_weight(method, options.get("variant"))
+            tuned = lesson_weight(method, self.data.name, options.get("variant"))
             options |= {} if tuned is None else {"weight": tuned}
         return distill(
             method,

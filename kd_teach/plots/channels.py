@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
-from kd_teach.plots.attention import label_columns
+from kd_teach.plots.attention import attention_in_mask, label_columns
 from kd_teach.plots.images import WIDTH, image_grid
 
 DIVERGING = "coolwarm_r"  # blue above zero, red below; grey, not white, at zero: a silent channel still has an edge
@@ -28,6 +28,7 @@ def channel_grid(
     count: int = 16,
     columns: int = 8,
     sort: bool = True,
+    mask: Numbers | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """What each channel makes of one image: the most active first, all in the same colours.
@@ -38,12 +39,13 @@ def channel_grid(
         count: how many channels to show.
         columns: pictures per row.
         sort: the most active first (mean of |f|); else in the order given.
+        mask: (H, W) bool, True on the object: outlined in every channel, which is drawn with so many pixels then.
         ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
 
     A map with negative entries gets colours of which grey is zero, blue above, red below; else dark is zero.
 
     Raises:
-        ValueError: another shape, not finite, or counts that do not fit.
+        ValueError: another shape, not finite, a mask that is no multiple of the map, or counts that do not fit.
     """
     maps = to_array(maps, "maps", "(C, h, w)").astype(float)
     check_finite(maps, "maps")
@@ -57,7 +59,15 @@ def channel_grid(
 
     colour = colour_scale(maps[order])
     tiles = colour.cmap(colour.norm(maps[order]), bytes=True)[..., :3].transpose(0, 3, 1, 2)
-    ax = image_grid(tiles, [titles[c] for c in order], columns=columns, ax=ax)
+    masks = None
+    if mask is not None:
+        mask = to_array(mask, "mask", "(H, W)")
+        times = mask.shape[0] // tiles.shape[2]
+        if times == 0 or mask.shape != (times * tiles.shape[2], times * tiles.shape[3]):
+            raise ValueError(f"mask is {mask.shape}, a channel {tiles.shape[2:]}; expected a whole multiple of that.")
+        tiles = tiles.repeat(times, axis=2).repeat(times, axis=3)
+        masks = mask[None].repeat(len(tiles), axis=0)
+    ax = image_grid(tiles, [titles[c] for c in order], columns=columns, masks=masks, ax=ax)
     ax.figure.colorbar(colour, ax=ax, shrink=0.8, pad=0.02, label="activation")
     of_all = "" if len(order) == len(maps) else f" {len(order)} of {len(maps)}"
     ax.set_title(f"Channels of one image,{of_all} most active first" if sort else f"Channels of one image{of_all}")
@@ -72,12 +82,16 @@ def colour_scale(maps: np.ndarray) -> ScalarMappable:
     return ScalarMappable(Normalize(0, largest), style.SEQUENTIAL)
 
 
-def channel_report(image: Numbers, maps: Mapping[str, Numbers], *, count: int = 16) -> Figure:
+def channel_report(
+    image: Numbers, maps: Mapping[str, Numbers], *, mask: Numbers | None = None, count: int = 16
+) -> Figure:
     """The same image through several networks: its picture, then each network's most active channels, 8 inches wide.
 
     Args:
         image: (3, H, W) uint8.
         maps: network's name -> its feature map (C, h, w); C may differ.
+        mask: (H, W) bool, True on the object: outlined. Over the image stands the share of its area that the object
+            has, over each network the share of its activity (|f|, all channels) that lies on the object.
         count: channels shown per network.
 
     Each network has its own colours: only its own channels compare in brightness, and channel 5 of one network has
@@ -92,10 +106,17 @@ def channel_report(image: Numbers, maps: Mapping[str, Numbers], *, count: int = 
     maps = {name: to_array(f, f"maps of {name!r}", "(C, h, w)") for name, f in maps.items()}
     figure = plt.figure(figsize=(WIDTH, 2.1 * len(maps)), layout="constrained")
     cells = figure.add_gridspec(len(maps), 2, width_ratios=(1, 6))
-    _picture(figure.add_subplot(cells[0, 0]), image)
+    mask = None if mask is None else to_array(mask, "mask", "(H, W)")
+    picture = image_grid(image[None], masks=None if mask is None else mask[None], ax=figure.add_subplot(cells[0, 0]))
+    picture.set(title="The image" if mask is None else f"Object: {100 * mask.mean():.0f} %", anchor="N")
     for row, (name, f) in enumerate(maps.items()):
-        ax = channel_grid(f, count=count, columns=(count + 1) // 2, ax=figure.add_subplot(cells[row, 1]))
-        ax.set_title(f"{name}: {min(count, len(f))} of {len(f)} channels, most active first")
+        panel = figure.add_subplot(cells[row, 1])
+        ax = channel_grid(f, count=count, columns=(count + 1) // 2, mask=mask, ax=panel)
+        inside = ""
+        if mask is not None:
+            share = attention_in_mask(np.abs(f).mean(axis=0)[None], mask[None]).item()
+            inside = f", {100 * share:.0f} % on the object"
+        ax.set_title(f"{name}: {min(count, len(f))} of {len(f)} channels, most active first{inside}")
     return figure
 
 

@@ -162,15 +162,15 @@ def check_variants(block: Mapping, methods: Iterable[str]) -> None:
 def weight_of(block: Mapping, method: str, variant: str) -> float:
     """The method's own entry in `weights`, else the published or the lesson weight.
 
-    A lesson weight is the one tuned for this variant. Where `kd-teach study tune` does not tune it (FSP's "adapter",
-    say), the published weight stands in: another variant's would be of another size. ValueError where it does, but has
-    not been run.
+    A lesson weight is the one tuned for this variant on these data. Where `kd-teach study tune` does not tune it (FSP's
+    "adapter", say), the published weight stands in: another variant's would be of another size. ValueError where it
+    does, but has not been run.
     """
     check_names("weight", [block["weight"]], ("published", "lesson"))
     if method in block["weights"]:
         return block["weights"][method]
     if block["weight"] == "lesson":
-        if (weight := lesson_weight(method, variant)) is not None:
+        if (weight := lesson_weight(method, block["data"], variant)) is not None:
             return weight
         if variant == tuned_variant(method):
             raise ValueError(f"There is no lesson weight of {method} ({variant}) yet: first run kd-teach study tune.")

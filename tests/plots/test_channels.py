@@ -100,6 +100,26 @@ def test_maps_stand_beside_their_photos_in_one_scale():
     assert grey == pytest.approx(plt.colormaps[DIVERGING](0.5)[:3], abs=0.01)
 
 
+def test_object_is_outlined_and_the_share_on_it_is_printed(maps):
+    """The left half is the object. It has half of a constant map, and little of one with a large negative right."""
+    mask = torch.zeros(8, 8, dtype=torch.bool)
+    mask[:, :4] = True
+    right = maps.clone()
+    right[:, :, 2:], right[0] = 0, 0
+    right[0, :, 2:] = -51  # activity is the size, not the sign: three times the 17 on the left
+    image = torch.randint(0, 256, (3, 8, 8)).to(torch.uint8)
+    figure = plots.channel_report(image, {"even": maps, "right": right}, mask=mask)
+    picture, even, right_half = [ax for ax in figure.axes if ax.images and title(ax)]
+    assert title(picture) == "Object: 50 %"
+    assert title(even) == "even: 6 of 6 channels, most active first, 50 % on the object"
+    assert title(right_half).endswith(", 28 % on the object")  # not 25: between two places the map is linear
+    for ax, tiles in ((picture, 1), (even, 6)):
+        [outline] = ax.collections
+        assert len(outline.get_paths()[0].to_polygons(closed_only=False)) == tiles
+    assert even.images[0].get_array().shape[1] == 6 * 9 - 1  # 4 x 4 maps drawn as large as the mask, and gaps of one
+    assert not plots.channel_grid(maps).collections
+
+
 def test_sigmas_are_roots_sorted_with_their_spreads():
     ax = plots.channel_sigmas([4.0, 0.25, 1.0], spreads=[3.0, 0.6, 1.5])
     assert [bar.get_height() for bar in ax.patches] == [0.5, 1, 2]
@@ -139,6 +159,8 @@ IMAGE = torch.zeros(3, 8, 8, dtype=torch.uint8)
         (lambda f: plots.channel_grid(f / 0), "NaN or infinite"),
         (lambda f: plots.channel_grid(f, ["a"]), "1 titles came with 6 channels"),
         (lambda f: plots.channel_grid(f, count=0), "count is 0"),
+        (lambda f: plots.channel_grid(f, mask=torch.ones(4, 6) > 0), r"mask is \(4, 6\), a channel \(4, 4\)"),
+        (lambda f: plots.channel_grid(f, mask=torch.ones(2, 2) > 0), "whole multiple"),
         (lambda f: plots.channel_report(IMAGE, {}), "No maps"),
         (lambda f: plots.channel_report(IMAGE, {"a": f[0]}), "maps of 'a'"),
         (lambda f: plots.channel_report(IMAGE.float(), {"a": f}), "before normalisation"),

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -12,10 +13,11 @@ import kd_teach
 from kd_teach import Alone, get_recipe, load_data, load_run, load_teacher, predict, train_alone
 from kd_teach.data import Split, noise
 from kd_teach.measures.logits import agreement, expected_calibration_error
-from kd_teach.study import COLUMNS, Cell, carry_out
+from kd_teach.study import COLUMNS, Cell, carry_out, make_study
 from kd_teach.study.peak_memory import PeakMemory
 from kd_teach.study.run_cell import calibration, cell_data
-from kd_teach.training.budgets import chosen_weights, lesson_weight
+from kd_teach.training import budgets
+from kd_teach.training.budgets import chosen_weights
 from kd_teach.training.records import Record
 from kd_teach.training.settings import Settings
 from tests.helpers import tiny_data
@@ -107,7 +109,9 @@ def test_a_notebook_finds_the_runs_of_a_study(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("kd_teach.study.run_cell.cell_data", lambda *images: data)
     monkeypatch.setattr("kd_teach.course.lesson.cache_dir", lambda: tmp_path)
     tuned = {("at", "repdistiller"): 300.0}
-    monkeypatch.setattr("kd_teach.course.lesson.lesson_weight", lambda method, variant: tuned.get((method, variant)))
+    monkeypatch.setattr(
+        "kd_teach.course.lesson.lesson_weight", lambda method, data, variant: tuned.get((method, variant))
+    )
     teacher = "shapes10/resnet20"
     lesson = kd_teach.Lesson("smoke", data, load_teacher(teacher), teacher, "resnet8", 1)
     how = {"teacher": teacher, "student": "resnet8", "data": "shapes10", "epochs": 1}
@@ -165,15 +169,33 @@ def test_epochs_that_a_checkpoint_only_repeats_do_not_count():
 
 def test_lesson_weights_come_from_the_chosen_rows(tmp_path):
     table = tmp_path / "lesson_weights.csv"
+    lesson_weight = partial(budgets.lesson_weight, data="cifar10")
     assert lesson_weight("kd", path=table) is None
     chosen_weights.cache_clear()
     rows = ["kd,paper,1.0,0.9,False", "kd,paper,3.0,2.7,True", "at,paper,1.0,10.0,False", "crd,repdistiller,1,0.8,True"]
     table.write_text("\n".join(["method,variant,multiple,weight,chosen", *rows]))
-    assert lesson_weight("kd", path=table) == lesson_weight("kd", "paper", table) == 2.7
+    assert lesson_weight("kd", path=table) == lesson_weight("kd", variant="paper", path=table) == 2.7
     assert lesson_weight("at", path=table) is None
-    assert lesson_weight("crd", "repdistiller", table) == 0.8 and lesson_weight("crd", path=table) is None
+    assert lesson_weight("crd", variant="repdistiller", path=table) == 0.8 and lesson_weight("crd", path=table) is None
     with pytest.raises(ValueError, match="Unknown method 'kdd'. Did you mean 'kd'"):
         lesson_weight("kdd", path=table)
+
+
+def test_a_data_set_has_weights_of_its_own_and_one_without_a_table_those_of_cifar10(tmp_path, monkeypatch):
+    monkeypatch.setattr("kd_teach.training.budgets.shipped", lambda kind: tmp_path)
+    for data, weight in {"cifar10": 2.7, "shapes10": 0.5}.items():
+        (tmp_path / f"lesson_weights_{data}.csv").write_text(f"method,variant,weight,chosen\nkd,paper,{weight},True\n")
+    found = {data: budgets.lesson_weight("kd", data) for data in ("cifar10", "shapes10", "cifar100", "/home/me/moths")}
+    assert found == {"cifar10": 2.7, "shapes10": 0.5, "cifar100": 2.7, "/home/me/moths": 2.7}
+
+    asked = {}
+    monkeypatch.setattr("kd_teach.course.lesson.distill", lambda method, **how: asked.update(how))
+    for name, weight in {"shapes10": 0.5, "cifar10": 2.7}.items():
+        data = replace(tiny_data(), name=name)
+        kd_teach.Lesson("smoke", data, None, "t", "resnet8", 2).distill("kd")
+        grid = {"data": name, "pairs": [["shapes10/resnet20", "resnet8"]], "methods": ["kd"], "weight": "lesson"}
+        [cell] = make_study(grid).cells
+        assert asked["options"] == {"weight": weight} and cell.weight == weight
 
 
 @pytest.mark.parametrize(
@@ -192,7 +214,7 @@ def test_lesson_weights_come_from_the_chosen_rows(tmp_path):
 def test_a_lesson_takes_the_weight_tuned_for_its_variant_unless_told_otherwise(
     method, options, budget, given, tmp_path, monkeypatch
 ):
-    asked, table = {}, tmp_path / "lesson_weights.csv"
+    asked, table = {}, tmp_path / "lesson_weights_cifar10.csv"
     table.write_text("method,variant,weight,chosen\nkd,paper,2.7,True\ncrd,repdistiller,0.8,True\n")
     monkeypatch.setattr("kd_teach.training.budgets.shipped", lambda kind: tmp_path)
     monkeypatch.setattr("kd_teach.course.lesson.distill", lambda method, **how: asked.update(how))

@@ -34,7 +34,7 @@ def test_show_lists_and_runs_nothing(flags, tmp_path):
 
 @pytest.mark.parametrize(("study", "multiples"), [("tune", 6), ("lesson", 5)])
 def test_shipped_studies_show_crd_in_the_variant_that_has_room(study, multiples, monkeypatch):
-    monkeypatch.setattr("kd_teach.study.blocks.lesson_weight", lambda method, variant: 1.5)
+    monkeypatch.setattr("kd_teach.study.blocks.lesson_weight", lambda method, data, variant: 1.5)
     monkeypatch.setattr("kd_teach.study.blocks.teacher_card", lambda name: {})  # it may not have been trained yet
     lines = [line for line in invoke(study, "--show").output.splitlines() if ": crd (" in line]
     assert len(lines) == multiples and all(", repdistiller)" in line for line in lines)

@@ -61,14 +61,14 @@ def test_multiples_are_short_numbers_and_one_is_exact():
 
 def test_lesson_weights_are_those_of_the_variant(monkeypatch):
     tuned = {("kd", "paper"): 2.7, ("at", "paper"): 30.0, ("crd", "repdistiller"): 0.24}
-    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: tuned.get((method, variant)))
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, data, variant: tuned.get((method, variant)))
     chosen = {"weight": "lesson", "variants": {"crd": "repdistiller"}}
     cells = make_study(SMALL | {"methods": ["alone", "kd", "at", "crd"]} | chosen).cells
     assert [cell.weight for cell in cells] == [None, 2.7, 30.0, 0.24]
 
 
 def test_without_a_lesson_weight_only_variants_that_are_never_tuned_take_the_published_one(monkeypatch):
-    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: None)
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, data, variant: None)
     never = {"at": "repdistiller", "crd": "paper", "fsp": "adapter"}
     cells = make_study(SMALL | {"methods": list(never), "weight": "lesson", "variants": never}).cells
     assert [(cell.variant, cell.weight) for cell in cells] == [("repdistiller", 1000), ("paper", 0.012), ("adapter", 1)]
@@ -139,7 +139,7 @@ OWN = ("lesson", "lesson_published", "lesson_shapes10", "lesson_with_kd", "lesso
 
 @pytest.mark.parametrize("name", OWN)
 def test_shipped_studies_are_what_they_say(name, monkeypatch):
-    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, data, variant: 1.5)
     monkeypatch.setattr(blocks, "teacher_card", lambda name: {})  # a teacher may not have been trained yet
     study = load_study(name)
     lesson, methods = BUDGETS["lesson"], {cell.method for cell in study.cells}
@@ -166,7 +166,7 @@ def test_shipped_studies_are_what_they_say(name, monkeypatch):
     ],
 )
 def test_longer_and_larger_studies_are_what_they_say(name, epochs, samples, seeds, methods, monkeypatch):
-    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, data, variant: 1.5)
     cells = load_study(name).cells
     assert {(cell.epochs, cell.samples, cell.val) for cell in cells} == {(epochs, samples, 2000)}
     assert {cell.method for cell in cells} == methods and {cell.seed for cell in cells} == set(seeds)

@@ -180,11 +180,11 @@ def test_a_study_may_choose_weights(world, tmp_path):
     tuned = [("kd", "paper"), ("at", "paper"), ("at", "repdistiller")]
     names = [(row["method"], row["variant"], row["multiple"]) for row in rows]
     assert names == [(*pair, multiple) for pair in tuned for multiple in ("0.1", "3.0")]
-    for pair in tuned:
-        curve = [row for row in rows if (row["method"], row["variant"]) == pair]
+    for method, variant in tuned:
+        curve = [row for row in rows if (row["method"], row["variant"]) == (method, variant)]
         [chosen] = [row for row in curve if row["chosen"] == "True"]
         assert chosen["val_accuracy"] == max(row["val_accuracy"] for row in curve)
-        assert lesson_weight(*pair, where["out"]) == float(chosen["weight"])
+        assert lesson_weight(method, "shapes10", variant, where["out"]) == float(chosen["weight"])
     assert len(report.chosen) == 3 and "at (repdistiller): " in str(report)
 
     run_study(make_study(grid(world, **how | theirs)), **where)  # a variant no longer tuned leaves no weight behind
