@@ -11,7 +11,7 @@ PARALLEL := -n 2 --dist loadfile
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-lower-bounds test-browser lab notebooks lint format bench clean
+.PHONY: help setup demo test test-unit test-slow test-lower-bounds test-browser lab notebooks lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,10 +28,13 @@ demo: $(READY) ## distil a small student from a shipped teacher; ends with a tab
 
 test: $(READY) ## run the unit tests, then every notebook on a tiny budget, offline
 	KD_TEACH_BUDGET=smoke KD_TEACH_PROGRESS=0 OMP_NUM_THREADS=1 \
-		$(BIN)/pytest tests kd_teach notebooks $(NBVAL) $(PARALLEL) $(PYTEST_ARGS)
+		$(BIN)/pytest tests kd_teach notebooks -m "not slow" $(NBVAL) $(PARALLEL) $(PYTEST_ARGS)
+
+test-slow: $(READY) ## run notebooks solved, and grade a class of cheating and clumsy pupils
+	KD_TEACH_PROGRESS=0 OMP_NUM_THREADS=1 $(BIN)/pytest tests -m slow $(PARALLEL) $(PYTEST_ARGS)
 
 test-unit: $(READY) ## run the unit tests only, without those that start a cluster, a grader or a kernel
-	OMP_NUM_THREADS=1 $(BIN)/pytest tests kd_teach -m "not system" $(PARALLEL) $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests kd_teach -m "not system and not slow" $(PARALLEL) $(PYTEST_ARGS)
 
 # Hard links: PyTorch's gigabytes are not copied, and what pip replaces here stays in $(VENV).
 test-lower-bounds: $(READY) ## run the unit tests with the oldest versions that pyproject.toml allows (PyTorch as it is)
@@ -39,7 +42,7 @@ test-lower-bounds: $(READY) ## run the unit tests with the oldest versions that 
 	cp -al $(VENV) $(OLDEST)
 	$(BIN)/python tools/lower_bounds.py >$(OLDEST)/pins.txt
 	$(OLDEST)/bin/python -m pip install --quiet --no-warn-conflicts -r $(OLDEST)/pins.txt
-	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest tests kd_teach -m "not system" $(PARALLEL) $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest tests kd_teach -m "not system and not slow" $(PARALLEL) $(PYTEST_ARGS)
 
 test-browser: $(READY) ## run notebooks and widgets in Chromium, if one is installed; screenshots in tests/browser/artefacts
 	@$(BIN)/python -c "import playwright" 2>/dev/null || $(BIN)/pip install --quiet -e ".[browser]" \

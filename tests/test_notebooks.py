@@ -180,7 +180,7 @@ def test_every_picture_has_a_description(method):
                 assert len(output.metadata["image/png"]["alt"]) > 40, cell.source[:80]
 
 
-@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize("method", REWRITTEN)
 def test_runs_solved_too(method, monkeypatch):
     """With every exercise filled in: each check passes, and the learner's own functions train."""

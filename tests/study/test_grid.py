@@ -176,7 +176,7 @@ def test_longer_and_larger_studies_are_what_they_say(name, epochs, samples, seed
 
 
 def test_the_controls_are_what_they_say(monkeypatch):
-    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, data, variant: 1.5)
     cells = {}
     for cell in load_study("controls").cells:
         cells.setdefault(cell.block, []).append(cell)
@@ -195,7 +195,7 @@ def lesson_run(method):
 
 
 def test_phases_as_published_come_on_top(monkeypatch):
-    monkeypatch.setattr(blocks, "lesson_weight", lambda method, variant: 1.5)
+    monkeypatch.setattr(blocks, "lesson_weight", lambda method, data, variant: 1.5)
     cells = load_study("as_published").cells
     for cell in cells:
         taken = 6 - label_epochs(cell.method, 6)

@@ -51,6 +51,10 @@ FLOW = Exercise(
             lambda f1, f2: f1.flatten(2) @ f2.movedim(1, -1).reshape(f2.flatten(2).shape).mT / f1[0, 0].numel()
         ),
         "The channels were scaled to length 1: FSP does not normalise, the size of the features counts.": cosine_flow,
+        "This multiplies the channels' means. Multiply place by place first, then take the mean: that tells whether "
+        "two channels fire at the same places.": (
+            lambda f1, f2: f1.mean(dim=(2, 3))[:, :, None] * f2.mean(dim=(2, 3))[:, None]
+        ),
     },
     hints=[
         "For one image and one pair of channels: multiply the two pictures place by place, take the mean.",

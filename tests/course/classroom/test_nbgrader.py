@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from kd_teach.course.classroom import write_classroom
 from kd_teach.course.exercises import get_exercise
 
-pytestmark = pytest.mark.system
+pytestmark = pytest.mark.slow
 
 pytest.importorskip("nbgrader", reason='grading needs nbgrader: pip install "kd-teach[classroom]"')
 

@@ -34,7 +34,7 @@ def test_title_is_the_loss_and_pictures_tell_the_shares():
     title = ax.get_title() or ax.get_title(loc="left")
     assert f"p = 4: distance of the two maps {ATLoss(p=4)([s], [t]).item():.2f}" in title
     shares = [attention_in_mask(attention_map(f, 4.0), masks[2:3]).item() for f in (t, s)]
-    assert [text.get_text() for text in ax.texts][1:] == [f"on the object {100 * share:.0f} %" for share in shares]
+    assert [text.get_text() for text in ax.texts][1:] == [f"on the object {100 * share:.0f}\xa0%" for share in shares]
 
 
 def test_without_masks_and_with_other_grids():

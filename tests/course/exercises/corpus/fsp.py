@@ -53,10 +53,6 @@ WRONG = {
             "a mean over dim=0, the batch is applied to the result; and the result is then too large by the",
             lambda f1, f2: torch.einsum("nihw,njhw->ij", f1, f2) / f1[0, 0].numel(),
         ),
-        (
-            "the mean over the places is taken (pooled) of f1 and f2 first",
-            lambda f1, f2: f1.mean(dim=(2, 3))[:, :, None] * f2.mean(dim=(2, 3))[:, None, :],
-        ),
         ("rows and columns are exchanged (transposed) in f2 first", lambda f1, f2: flow(f1, f2.mT.reshape(f2.shape))),
         ("f1 is used in place of f2", lambda f1, f2: flow(f1, f1)),
         ("f2 is used in place of f1", lambda f1, f2: flow(f2, f2)),
