@@ -104,13 +104,14 @@ class Bench(StrEnum):
 
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="Where the figure is saved.")] = Path("demo.png")) -> None:
-    """Distil a student on the embedded data and compare it with its twin: no download, about a minute."""
+    """Distil students on the embedded data and compare them with their twin: no download, about a minute."""
     from kd_teach.course.demo import demo
 
     started = time.perf_counter()
     table = demo(out)
-    print(table.to_string(float_format="{:.1f}".format, na_rep="ships"))
-    print("Both students: seed 0, the same first weights and the same batches; only the loss differs.")
+    print(table.to_string(float_format="{:.1f}".format, na_rep="–"))
+    print("Students of one seed have the same first weights and the same batches; only the loss differs. Two seeds:")
+    print("accuracy is their mean, the least gain that over the student alone in the seed where it is smaller.")
     print(f"Done in {time.perf_counter() - started:.0f} s; figure saved in {out}. Next: kd-teach --help, or make lab.")
 
 

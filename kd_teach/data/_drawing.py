@@ -30,7 +30,7 @@ class Dice:
         """Uniform integers (N, *shape) of 0 .. count - 1."""
         return (self._take(shape).astype(np.int32) * count) >> 16
 
-    def chance(self, share: float, *shape: int) -> np.ndarray:
+    def chance(self, share: float | np.ndarray, *shape: int) -> np.ndarray:
         """1 in this share of cases, else 0: (N, *shape) float32."""
         return (self._take(shape) < share * 2**16).astype(np.float32)
 

@@ -1,9 +1,11 @@
 """shapes10: the embedded data set. Ten classes of 32x32 pictures, drawn here in seconds, with object masks.
 
 Each picture shows one object on a cluttered ground: a texture, two strokes, and a distractor, which is a
-smaller, paler shape of another class. The label is that of the largest shape. Its colour, stripes, place,
-angle and size are drawn in the same way for all classes, so that only the outline tells; a bar may hide some.
-Outlines within a family look alike, which gives a teacher something to say besides the label.
+smaller, paler shape of another class. The label is that of the largest shape; a bar may hide some of it.
+Only the outline tells for sure. Place, angle and size are drawn in the same way for all classes, but as with real
+things, texture and colour lean: a family to a texture and to a colour channel, a class to a side of the other two.
+That is where a network begins. Outlines within a family look alike, which gives a teacher something to say besides
+the label.
 
 No two classes coincide at any angle: an ellipse, a rectangle and a diamond are always longer than wide.
 """
@@ -28,9 +30,24 @@ CLASSES: tuple[str, ...] = tuple(name for family in FAMILIES.values() for name i
 # What makes it hard. Lengths are in pixels, colours in 0..1.
 _RADIUS = (6.0, 9.0)  # of the circle of the same area
 _RATIO = (1.25, 1.9)  # length to width, where a shape has them
-_CONTRAST = (0.2, 0.5)  # per channel, between the object and the ground's mean colour
-_HIDDEN = 0.7  # share of objects that a bar may lie across
-_GRAIN = 0.06  # half width of the uniform noise of each pixel
+_CONTRAST = (0.3, 0.5)  # per channel, between the object and the ground's mean colour
+_HIDDEN = 0.5  # share of objects that a bar may lie across
+_GRAIN = 0.05  # half width of the uniform noise of each pixel
+
+# What makes a beginning. Neither tells the class: tests say how much a histogram of colours does.
+_WOVEN = 0.9  # share of objects with the texture of their family; the others take one of the three
+_BRIGHTER = {  # chance that an object is tried brighter than the ground, not darker, in red, green, blue
+    "circle": (0.95, 0.85, 0.85),
+    "ellipse": (0.95, 0.85, 0.15),
+    "ring": (0.95, 0.15, 0.85),
+    "crescent": (0.95, 0.15, 0.15),
+    "square": (0.85, 0.95, 0.85),
+    "rectangle": (0.85, 0.95, 0.15),
+    "diamond": (0.15, 0.95, 0.85),
+    "triangle": (0.85, 0.85, 0.95),
+    "star": (0.85, 0.15, 0.95),
+    "cross": (0.15, 0.15, 0.95),
+}
 
 _ROW = 2048  # random numbers set aside for each image
 _CHUNK = 100  # images drawn at once: few enough for their planes to stay in the processor's cache
@@ -94,7 +111,8 @@ def _pictures(dice: Dice, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     centre = dice.between(-6, 6, 2, 1, 1)
     body = _shape(dice, labels, centre, dice.between(*_RADIUS, 1, 1))
-    draw.paint(picture, _colour(dice, mean, *_CONTRAST) + _stripes(dice), body)
+    brighter = np.array([_BRIGHTER[name] for name in CLASSES])[labels, :, None, None]  # (N, 3, 1, 1)
+    draw.paint(picture, _colour(dice, mean, *_CONTRAST, brighter=brighter) + _weave(dice, labels), body)
 
     hidden = _stroke(dice, centre + dice.between(-5, 5, 2, 1, 1)) * dice.chance(_HIDDEN, 1, 1)
     draw.paint(picture, _colour(dice, mean, 0.0, 0.4), hidden)
@@ -113,22 +131,34 @@ def _texture(dice: Dice) -> np.ndarray:
     kind = dice.integers(3, 1, 1)
     pattern = np.where(kind == 0, coarse, np.where(kind == 1, stripes, checks))
     texture = np.zeros((len(kind), 3, SIZE, SIZE), np.float32)
-    for field, strength in ((pattern, 0.4), (other, 0.4), (draw.clouds(dice, 8), 0.3)):
+    for field, strength in ((pattern, 0.24), (other, 0.24), (draw.clouds(dice, 8), 0.18)):
         texture += (field - 0.5)[:, None] * dice.between(-strength, strength, 3, 1, 1)
     return texture
 
 
-def _stripes(dice: Dice) -> np.ndarray:
-    """What the object's stripes add to its colour (N, 3, 32, 32); often next to nothing."""
-    x, _ = draw.plane(dice.between(-4, 4, 2, 1, 1), dice.direction())
-    strength = dice.between(0, 0.5, 1, 1, 1) * dice.between(-1, 1, 3, 1, 1)
-    return (draw.wave(x / dice.between(3, 9, 1, 1)) - 0.5)[:, None] * strength
+def _weave(dice: Dice, labels: np.ndarray) -> np.ndarray:
+    """What the object's texture adds to its colour (N, 3, 32, 32): nothing, stripes or checks, by family."""
+    own = np.array([family for family, names in enumerate(FAMILIES.values()) for _ in names])[labels, None, None]
+    kind = np.where(dice.chance(_WOVEN, 1, 1) > 0, own, dice.integers(3, 1, 1))
+    x, y = draw.plane(dice.between(-4, 4, 2, 1, 1), dice.direction())
+    period = dice.between(3, 5, 1, 1)
+    stripes, across = draw.wave(x / period), draw.wave(y / period)
+    field = np.where(kind == 0, 0.5, np.where(kind == 1, stripes, np.abs(stripes - across)))
+    return (field - 0.5)[:, None].astype(np.float32) * dice.between(0.3, 0.6, 3, 1, 1) * _signs(dice, 0.5)
 
 
-def _colour(dice: Dice, mean: np.ndarray, least: float, most: float) -> np.ndarray:
-    """A colour (N, 3, 1, 1) within 0..1, in each channel `least` to `most` (<= 0.5) away from the mean."""
-    step = dice.between(least, most, 3, 1, 1) * (2 * dice.chance(0.5, 3, 1, 1) - 1)
+def _colour(dice: Dice, mean: np.ndarray, least: float, most: float, brighter: float | np.ndarray = 0.5) -> np.ndarray:
+    """A colour (N, 3, 1, 1) within 0..1, in each channel `least` to `most` (<= 0.5) away from the mean.
+
+    `brighter` is the chance of the brighter side; a step that would leave 0..1 is made to the other.
+    """
+    step = dice.between(least, most, 3, 1, 1) * _signs(dice, brighter)
     return np.where(np.abs(mean + step - 0.5) <= 0.5, mean + step, mean - step)
+
+
+def _signs(dice: Dice, positive: float | np.ndarray) -> np.ndarray:
+    """1 with this chance, else -1, per channel: (N, 3, 1, 1)."""
+    return 2 * dice.chance(positive, 3, 1, 1) - 1
 
 
 def _stroke(dice: Dice, centre: np.ndarray) -> np.ndarray:

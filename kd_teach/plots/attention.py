@@ -110,7 +110,7 @@ def attention_grid(
         titles = [f"{100 * share:.0f} %" for share in np.stack(shares, axis=1).ravel()]
         notes = ["object covers", *["on the object"] * len(columns)]
         headers = [
-            f"{name}\n{note} {100 * share.mean():.0f} %"
+            f"{name}\n{note} {100 * share.mean():.0f}\N{NO-BREAK SPACE}%"
             for name, note, share in zip(headers, notes, shares, strict=True)
         ]
         if count == 1:  # there is no mean to tell: the note stands over the picture itself

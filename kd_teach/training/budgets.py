@@ -1,4 +1,5 @@
-"""How much a lesson trains, and with which weights: chosen on validation images by `kd-teach study tune`.
+"""How much a lesson trains, and with which weights: chosen on validation images by `kd-teach study tune`, and
+`tune_shapes10` for the drawn pictures.
 
 The published weights were made for 240 epochs of CIFAR-100. In a lesson of a few epochs some of them drown the labels
 and some are not felt, so every method was tried at the same few multiples of its own. A weight holds for the variant it

@@ -2,13 +2,14 @@
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import kd_teach
 from kd_teach import bench as bench_module
-from kd_teach import train_alone
+from kd_teach import load_data, train_alone
 from kd_teach.course import demo as demo_module
 from tests.helpers import same_weights, tiny_data
 
@@ -67,11 +68,28 @@ def test_a_folder_that_was_asked_for_is_not_replaced_by_shapes10(monkeypatch, tm
     assert kd_teach.lesson("smoke").data.name == "shapes10"
 
 
-def test_the_demo_compares_a_pair_with_the_teacher(tmp_path):
-    table = demo_module.demo(tmp_path / "demo.png", samples=128, epochs=1)
+def test_the_demo_compares_pairs_with_the_teacher(tmp_path, monkeypatch):
+    data = load_data("shapes10", samples=64, val=0)
+    data = replace(data, test=data.test.select(range(100)))  # 2,000 would take seconds
+    monkeypatch.setattr("kd_teach.study.run_cell.cell_data", lambda *images: data)
+    monkeypatch.setattr(demo_module, "load_data", lambda *name, **size: data)
+    drawn, draw = [], demo_module.draw
+    monkeypatch.setattr(demo_module, "draw", lambda *what: drawn.append(draw(*what)) or drawn[0])
+    table = demo_module.demo(tmp_path / "demo.png", samples=64, epochs=1, workers=1)
     assert (tmp_path / "demo.png").stat().st_size > 5000
-    assert list(table["parameters"]) == [272_474, 78_042, 78_042]
+    assert list(table["parameters"]) == [272_474, 78_042, 78_042, 78_042]
     assert table["accuracy %"].iloc[0] > 90 and table["accuracy %"].between(0, 100).all()
+
+    grid, bars = drawn[0].axes
+    names = [label.get_text().split("\n")[0] for label in bars.get_xticklabels()]
+    seeds = {name: line.get_ydata() for name, line in zip(names[1:], bars.lines, strict=True)}
+    assert names == list(table.index) and {len(dots) for dots in seeds.values()} == {2}
+    for name in names[2:]:
+        assert table.loc[name, "least gain"] == pytest.approx(min(seeds[name] - seeds["student alone"]))
+    assert table["least gain"].isna().tolist() == [True, True, False, False]
+    area = data.test.masks.float().mean().item()
+    assert table["on the object %"].iloc[0] > 200 * area  # of the teacher: twice what even attention has
+    assert len(grid.texts) == 3 * 5 and grid.collections  # a share over each picture, objects outlined
 
 
 @pytest.mark.system

@@ -5,19 +5,32 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
+from kd_teach import load_data, load_teacher, plots
 from kd_teach.data import _drawing as draw
-from kd_teach.data import shapes10
+from kd_teach.data import normalise, shapes10
 from kd_teach.data.shapes10 import CLASSES, FAMILIES, draw_shapes10
+from kd_teach.measures.logits import accuracy, mean_soft_targets
+from kd_teach.methods.at import attention_map
 
 # sha256 over the bytes of images, labels and masks of draw_shapes10(200, seed=0). It changes only when the
 # drawing is meant to change: a teacher that was trained on other pictures must then be trained again.
-FINGERPRINT = "0823aa8eca89c9cd6b88ef806e9fab9812b8a2a50835653c340d15e2413ab587"
+FINGERPRINT = "97216adbda381900ae49c48d013059442b34ae1eed247629c5159ac790a3bdd9"
 
 
 @pytest.fixture(scope="module")
 def split():
     return draw_shapes10(1000, seed=0)
+
+
+@pytest.fixture(scope="module")
+def teacher_sees():
+    """500 test images, and what the shipped teacher shows of them."""
+    data = load_data("shapes10", samples=10, val=0)
+    split = data.test.select(slice(500))
+    with torch.no_grad():
+        return split, load_teacher("shapes10/resnet20")(normalise(split.images, data))
 
 
 def test_pictures_are_the_same_on_every_platform(split):
@@ -93,7 +106,7 @@ def test_masks_cover_the_object(split):
     area = split.masks.sum(dim=(1, 2))
     assert area.min() > 40 and area.max() < 300  # of 1024 pixels
     for label in range(10):  # size is no evidence of the class
-        assert 120 < area[split.labels == label].float().mean() < 165
+        assert 130 < area[split.labels == label].float().mean() < 175
 
 
 def test_masks_show_where_the_object_is(split, monkeypatch):
@@ -124,12 +137,64 @@ def test_object_stands_out_from_the_ground(split):
     assert contrast.min() > 35
 
 
-def test_colour_is_no_evidence_of_the_class(split):
-    """Mean colours of the classes' objects agree within what 100 random objects of each allow."""
-    inside = split.masks[:, None]
-    colour = (split.images.double() * inside).sum((2, 3)) / inside.sum((2, 3))
-    means = torch.stack([colour[split.labels == label].mean(0) for label in range(10)])
-    assert (means - colour.mean(0)).abs().max() < 4 * (colour.std(0) / 10).max()
+def test_colours_lean_but_do_not_tell_the_class():
+    """Logistic regression on the histogram of each channel in 16 bins: above chance, and at most 25 % right."""
+
+    def histogram(images):
+        levels = images // 16
+        return torch.cat([(levels == level).float().mean((2, 3)) for level in range(16)], dim=1)  # (N, 16 * 3)
+
+    data = load_data("shapes10")
+    x, x_test = (histogram(split.images) for split in (data.train, data.test))
+    mean, std = x.mean(0), x.std(0)
+    x, x_test = (x - mean) / std, (x_test - mean) / std
+    linear = torch.nn.Linear(48, 10)
+    for weights in linear.parameters():
+        torch.nn.init.zeros_(weights)
+    steps = torch.optim.LBFGS(linear.parameters(), max_iter=50, line_search_fn="strong_wolfe")
+
+    def loss():
+        steps.zero_grad()
+        value = F.cross_entropy(linear(x), data.train.labels) + 1e-3 * linear.weight.square().sum()
+        value.backward()
+        return value
+
+    steps.step(loss)
+    right = accuracy(linear(x_test).detach(), data.test.labels)
+    assert 0.15 < right <= 0.25, right
+
+
+def test_textures_lean_by_family(monkeypatch):
+    """Round objects are plain, four-sided ones striped, pointed ones checked, if all keep to their family's."""
+    monkeypatch.setattr(shapes10, "_WOVEN", 1.0)
+    labels = np.arange(10).repeat(20)
+    words = np.random.default_rng(0).integers(0, 2**16, (len(labels), 100)).astype(np.uint16)
+    woven = shapes10._weave(draw.Dice(words), labels)
+    assert woven.shape == (200, 3, 32, 32) and woven.dtype == np.float32
+    across = woven[:, 0] - woven[:, 0].mean(axis=(1, 2), keepdims=True)
+    spectrum = np.sort(np.abs(np.fft.fft2(across)).reshape(200, -1) ** 2)
+    mostly = spectrum[:, -2:].sum(1) / np.maximum(spectrum.sum(1), 1e-9)  # the strongest wave and its mirror image
+    names = {name: mostly[labels == label].mean() for label, name in enumerate(CLASSES)}
+    assert [name for name in CLASSES if names[name] == 0] == list(FAMILIES["round"])
+    assert min(names[name] for name in FAMILIES["four-sided"]) > 1.5 * max(names[n] for n in FAMILIES["pointed"])
+
+
+def test_soft_targets_of_the_teacher_show_the_families(teacher_sees):
+    """At T = 4, another class of the same family gets at least twice what one of another family gets, on average."""
+    split, features = teacher_sees
+    means = mean_soft_targets(features.logits, split.labels, temperature=4.0)
+    family = torch.tensor([number for number, names in enumerate(FAMILIES.values()) for _ in names])
+    same, other = family[:, None] == family, ~torch.eye(10, dtype=torch.bool)
+    assert means[same & other].mean() >= 2 * means[~same].mean()
+
+
+def test_attention_of_the_teacher_lies_on_the_object(teacher_sees):
+    """Stage 3: twice what even attention has on the object, and more than attention to where objects mostly are."""
+    split, features = teacher_sees
+    maps = attention_map(features.stages[2])
+    share = plots.attention_in_mask(maps, split.masks).mean()
+    assert share >= 2 * split.masks.float().mean()
+    assert share > plots.attention_in_mask(maps.mean(0, keepdim=True).expand_as(maps), split.masks).mean() + 0.05
 
 
 @pytest.mark.parametrize("n", [0, -5])

@@ -104,7 +104,7 @@ def test_grid_of_one_image_has_no_means_and_without_masks_no_numbers(images, map
     one = {name: f[:1] for name, f in maps.items()}
     ax = plots.attention_grid(images[:1], one, masks=masks[:1])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["image", *maps]
-    assert ax.texts[0].get_text() == "object covers 50 %"
+    assert ax.texts[0].get_text() == "object covers 50\N{NO-BREAK SPACE}%"
     ax = plots.attention_grid(images, maps)
     assert not ax.texts and not ax.collections
 

@@ -131,7 +131,7 @@ def test_flags_are_a_grid_of_one_block(world):
         flag_study(flags | {"pair": ["resnet8"]})
 
 
-OWN = ("lesson", "lesson_published", "lesson_shapes10", "lesson_with_kd", "lesson_wrn", "tune")
+OWN = ("lesson", "lesson_published", "lesson_shapes10", "lesson_with_kd", "lesson_wrn", "tune", "tune_shapes10")
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -146,8 +146,10 @@ def test_shipped_studies_are_what_they_say(name, monkeypatch):
     assert variants == {m: tuned_variant(m) for m in list_methods()} | ({"fsp": "adapter"} if "wrn" in name else {})
     assert variants["crd"] == "repdistiller" and variants["cc"] == "paper"
     if study.select:
-        assert len(study.cells) == 14 * 6 and {cell.epochs for cell in study.cells} == {round(lesson.epochs / 2)}
-        assert {cell.multiple for cell in study.cells} == {0.03, 0.1, 0.3, 1.0, 3.0, 10.0}
+        multiples = {"tune": {0.03, 0.1, 0.3, 1.0, 3.0, 10.0}, "tune_shapes10": {0.0625, 0.25, 1.0, 4.0}}[name]
+        assert {cell.multiple for cell in study.cells} == multiples
+        assert len(study.cells) == 14 * len(multiples) and {cell.epochs for cell in study.cells} == {lesson.epochs / 2}
+        assert study.out.name == f"lesson_weights_{study.cells[0].data}.csv"
     else:
         assert methods == {"alone", "label_smoothing", *list_methods()} and len(study.cells) == 16 * 5
         assert {cell.epochs for cell in study.cells} == {lesson.epochs} and study.out.name == "lesson_study.csv"
