@@ -37,7 +37,9 @@ def save_checkpoint(path: Path, run: Run, settings: Settings, optimizer: torch.o
         },
         buffer,
     )
-    buffer.write(sha256(buffer.getbuffer()).encode())
+    with buffer.getbuffer() as content:  # let go here: where a profiler still holds the view, nothing could be added
+        checksum = sha256(content)
+    buffer.write(checksum.encode())
     write_whole(path, buffer.getbuffer())
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kd_teach import Alone, Distiller, Phase, Settings, create_model, train
 from kd_teach._support.errors import NotFiniteError
+from kd_teach.training import checkpoint
 from kd_teach.training.records import history_table
 from kd_teach.training.settings import make_optimizer, schedule, share_epochs
 from tests.helpers import same_weights, tiny_data
@@ -71,6 +72,14 @@ def test_interrupted_and_resumed_equals_uninterrupted(method, at, tmp_path, caps
     assert [(r.phase, r.epoch, r.terms, r.val_accuracy) for r in again] == [
         (r.phase, r.epoch, r.terms, r.val_accuracy) for r in records
     ]
+
+
+def test_a_checkpoint_is_written_while_somebody_holds_what_was_hashed(tmp_path, monkeypatch):
+    """A profiler's thread, as a cluster's workers have one, keeps frames and what is in them."""
+    held, plain = [], checkpoint.sha256
+    monkeypatch.setattr(checkpoint, "sha256", lambda content: held.append(content) or plain(content))
+    list(train(make(None), DATA, replace(FOUR, epochs=1), checkpoint=tmp_path / "checkpoint.pt"))
+    assert held and (tmp_path / "checkpoint.pt").exists()
 
 
 def test_interrupted_twice(tmp_path):
