@@ -284,6 +284,19 @@ def test_two_equal_runs_are_equal_after_cleaning():
     assert [output.data[WIDGET].model_id for output in first.cells[3].outputs] == ["widget-1", "widget-1"]
 
 
+def test_descriptions_reach_the_pictures_and_the_cache_is_not_spoken_of():
+    notebook = executed()
+    told = "kd, resnet8, seed 0: read from the cache, trained on 2000-01-01 00:00.\n"
+    notebook.cells[1].metadata["alt"] = "a photo"
+    notebook.cells[1].outputs += [new_output("stream", text=told + "kept\n")]
+    notebook.cells[3].outputs += [new_output("stream", text=told)]
+    clean(notebook)
+    pictures = [output for output in notebook.cells[1].outputs if "image/png" in output.get("data", {})]
+    assert pictures and all(picture.metadata["image/png"] == {"alt": "a photo"} for picture in pictures)
+    said = [output.text for cell in notebook.cells for output in cell.get("outputs", []) if "text" in output]
+    assert "kept\n" in said and "" not in said and not any("cache" in text for text in said)
+
+
 def test_quantised_picture_is_smaller_and_looks_the_same():
     before = png(photo())
     after = quantise(before)

@@ -40,13 +40,19 @@ def test_shipped_studies_show_crd_in_the_variant_that_has_room(study, multiples,
     assert len(lines) == multiples and all(", repdistiller)" in line for line in lines)
 
 
-def test_a_grid_in_a_file(world, flags, tmp_path):
+def written(world, folder, lines):
+    """A grid of one cell in a file, with lines of its own."""
     [[teacher, student]] = world["pairs"]
-    path = tmp_path / "grid.toml"
+    path = folder / "grid.toml"
     path.write_text(
-        f"data = '{world['data']}'\npairs = [['{teacher}', '{student}']]\nmethods = ['alone']\n"
+        f"data = '{world['data']}'\npairs = [['{teacher}', '{student}']]\n{lines}\n"
         "settings.batch_size = 6\nbudgets = [{ val = 6, epochs = 1 }]\nsettings.device = 'cpu'\n"
     )
+    return path
+
+
+def test_a_grid_in_a_file(world, flags, tmp_path):
+    path = written(world, tmp_path, "methods = ['alone']")
     result = invoke(path, *flags[-6:])
     assert result.exit_code == 0 and "1 of 1 cells are in" in result.output, result.output
     assert (tmp_path / "t.csv").read_text().startswith("block,method,variant,weight,task_weight,with_kd,teacher,")
@@ -77,12 +83,7 @@ def test_nothing_asked_for_names_the_studies():
 def test_a_grid_that_chooses_weights_is_tuned_to_the_end(world, flags, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr("kd_teach.study.tuning.tune", lambda study, run, out: asked.append(out) or run(study))
-    [[teacher, student]] = world["pairs"]
-    path = tmp_path / "grid.toml"
-    path.write_text(
-        f"data = '{world['data']}'\npairs = [['{teacher}', '{student}']]\nmethods = ['kd']\nselect = 'validation'\n"
-        "settings.batch_size = 6\nbudgets = [{ val = 6, epochs = 1 }]\nsettings.device = 'cpu'\n"
-    )
+    path = written(world, tmp_path, "methods = ['kd']\nselect = 'validation'")
     result = invoke(path, *flags[-6:])
     assert result.exit_code == 0 and asked == [tmp_path / "t.csv"], result.output
     assert "kd (paper): 1.0 times the published weight" in result.output
