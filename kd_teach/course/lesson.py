@@ -18,8 +18,10 @@ from torch import nn
 
 from kd_teach._support.errors import unknown
 from kd_teach._support.files import cache_dir
+from kd_teach.course.results import finding
 from kd_teach.data import Data, load_data
 from kd_teach.data.cifar import find_cifar
+from kd_teach.study.findings import Finding
 from kd_teach.training.budgets import BUDGETS, lesson_weight
 from kd_teach.training.experiment import distill, train_alone
 from kd_teach.training.run_folder import Result
@@ -62,6 +64,10 @@ class Lesson:
             seed=seed,
             cache=cache_dir() / "runs",
         )
+
+    def finding(self, method: str, baseline: str = "alone") -> Finding:
+        """What the shipped study says of a method on this lesson's data and budget; print it."""
+        return finding(method, baseline, data=self.data.name, budget=self.budget)
 
     def __str__(self) -> str:
         return (

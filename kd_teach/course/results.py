@@ -15,6 +15,8 @@ from kd_teach.study.findings import Finding
 from kd_teach.study.findings import finding as of_table
 from kd_teach.study.papers import list_papers
 
+BLOCKS = {"cifar10": "lesson", "shapes10": "shapes10"}  # data -> the study's block with the lesson's budget
+
 
 def results_folder() -> Path:
     """Where the shipped tables lie."""
@@ -36,12 +38,22 @@ def lesson_histories() -> dict[str, pd.DataFrame]:
     return {label: history.drop(columns="label") for label, history in means.groupby("label", sort=False)}
 
 
-def finding(method: str, baseline: str = "alone") -> Finding:
-    """What the shipped study says of one method, in two lines; it says so where it has no runs of it."""
+def finding(method: str, baseline: str = "alone", *, data: str = "cifar10", budget: str = "lesson") -> Finding:
+    """What the shipped study says of one method, in two lines; it says so where it has no runs of it.
+
+    Args:
+        method, baseline: as for `study.findings.finding`.
+        data: the data set's name; on one that was not studied, such as a folder of photographs, there are no runs.
+        budget: "full" has no runs; what "smoke" trains proves nothing, so it is told what a lesson would give.
+    """
+    block = BLOCKS.get(data) if budget != "full" else None
     try:
-        return of_table(study_table(), method, baseline)
+        table = study_table()
     except FileNotFoundError:
-        return Finding(method, baseline, "NO RUNS", missing=method)
+        table = None
+    if table is None or block not in set(table["block"]):
+        return Finding(method, baseline, "NO RUNS", missing=f"{method} on {data} with the budget {budget!r}")
+    return of_table(table, method, baseline, block=block)
 
 
 def reported(method: str) -> pd.DataFrame:

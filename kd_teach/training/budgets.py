@@ -33,22 +33,20 @@ BUDGETS = {
 
 
 def lesson_weight(method: str, data: str, variant: str | None = None, path: Path | None = None) -> float | None:
-    """The weight tuned for a variant of a method on a data set; None where that variant was not tuned.
+    """The weight tuned for a variant of a method on a data set; None where that variant was tuned on none.
+
+    Where it was not tuned on these data, such as a folder of photographs, CIFAR-10's weight stands in.
 
     Args:
         method: a name from `list_methods()`; ValueError for another.
-        data: the data set's name, or the path of a folder: see `weights_table`.
+        data: the data set's name, or the path of a folder.
         variant: a name from the recipe's variants; None takes the first.
-        path: another table than the shipped one, with columns method, variant, weight and chosen.
+        path: another table than the shipped ones, with columns method, variant, weight and chosen.
     """
-    variant = variant or first_variant(method)
-    return chosen_weights(path or weights_table(data)).get((method, variant))
-
-
-def weights_table(data: str) -> Path:
-    """The shipped table of a data set's lesson weights; CIFAR-10's for one without, such as a folder of photographs."""
-    own = shipped("results") / f"lesson_weights_{data}.csv"
-    return own if own.is_file() else shipped("results") / "lesson_weights_cifar10.csv"
+    key = method, variant or first_variant(method)
+    own, cifar = (shipped("results") / f"lesson_weights_{name}.csv" for name in (data, "cifar10"))
+    tables = [path] if path else [own, cifar]
+    return next((weights[key] for table in tables if key in (weights := chosen_weights(table))), None)
 
 
 def tuned_variant(method: str) -> str:

@@ -187,6 +187,10 @@ def test_a_data_set_has_weights_of_its_own_and_one_without_a_table_those_of_cifa
         (tmp_path / f"lesson_weights_{data}.csv").write_text(f"method,variant,weight,chosen\nkd,paper,{weight},True\n")
     found = {data: budgets.lesson_weight("kd", data) for data in ("cifar10", "shapes10", "cifar100", "/home/me/moths")}
     assert found == {"cifar10": 2.7, "shapes10": 0.5, "cifar100": 2.7, "/home/me/moths": 2.7}
+    with (tmp_path / "lesson_weights_cifar10.csv").open("a") as file:
+        file.write("at,paper,3.0,True\n")
+    chosen_weights.cache_clear()
+    assert budgets.lesson_weight("at", "shapes10") == 3.0  # not tuned on shapes10 yet
 
     asked = {}
     monkeypatch.setattr("kd_teach.course.lesson.distill", lambda method, **how: asked.update(how))
