@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow
 from kd_teach.course.exercises.limits import in_a_thread as within  # what comes here ended well in a process of its own
 from kd_teach.course.exercises.mutation import Mutant, around, exchanged, mutants
 from kd_teach.course.exercises.observing import Observation, as_expected, flat, observe, same, shaken
-from kd_teach.course.exercises.relation import factor, place
+from kd_teach.course.exercises.relation import broken, factor, place
 
 SECONDS = 1.2  # of the processor, so that a busy machine explains as much; only whoever is wrong waits
 UNSEEN = (101, 202)  # seeds
@@ -40,7 +41,9 @@ class _Search:
     def __init__(self, exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation]) -> None:
         self.exercise, self.mine, self.cases, self.seen = exercise, mine, cases, seen
         self.names = list(inspect.signature(exercise.reference).parameters)
-        self.skip = {i for i, name in enumerate(self.names) if name in exercise.detached}
+        # gradient to the teacher is another mistake, and so is one that is not finite: they do not hide this one
+        self.wild = {i for one in seen for i, x in enumerate(one.gradients) if x is not None and not x.isfinite().all()}
+        self.skip = self.wild | {i for i, name in enumerate(self.names) if name in exercise.detached}
         self.unseen: list[tuple[Case, Observation]] | None = None
         self.end = time.thread_time() + SECONDS
         self.outputs = [_tensor(one) for one in seen]
@@ -48,7 +51,7 @@ class _Search:
     def found(self, expected: list[Observation]) -> tuple[str, str] | None:
         right = [_tensor(one) for one in expected]
         if not any(x is None or x.any() for x in self.outputs) and any(x is None or x.any() for x in right):
-            return "relation", "yours is 0 in every case."
+            return "relation", "yours is 0 in every case: cut to whole numbers, or a difference of equal things?"
         near: list[tuple[Mutant, Tensor]] = []
         for mutant in self._mutants():
             if time.thread_time() > self.end:
@@ -58,7 +61,10 @@ class _Search:
                 continue
             if _alike(first, self.outputs[0], self.exercise.rtol):
                 if self._behaves_like(mutant.function):
-                    return "mutation", f"this looks like a slip of one step: {mutant.words}."
+                    wild = (
+                        " Its gradient is not finite, too: a root, a logarithm or a division at 0?" if self.wild else ""
+                    )
+                    return "mutation", f"this looks like a slip of one step: {mutant.words}.{wild}"
             else:
                 near.append((mutant, first))
         if all(x is not None and y is not None for x, y in zip(self.outputs, right, strict=True)):
@@ -67,6 +73,8 @@ class _Search:
                 return "relation", f"yours is {words}."
         if unused := self._unused():
             return "relation", f"{unused} plays no part in your result."
+        if self._moved_by(_other_samples) is False:
+            return "relation", "only the first sample plays a part in your result: does a loop end (return) too early?"
         self.end += 0.3
         for mutant, first in near:
             if time.thread_time() > self.end:
@@ -76,6 +84,9 @@ class _Search:
             if words := self._factor_beside(mutant.function):
                 return "mutation", f"this looks like two slips: {mutant.words}; and the result is then {words}."
         words = place(self.names, self.cases, self.seen, expected)
+        mine = [x for x, y in zip(self.outputs, right, strict=True) if x is not None and y is not None]
+        if not words and [x.shape for x in mine] == [y.shape for y in right if y is not None]:
+            words = broken(mine, [y for y in right if y is not None])
         return ("relation", f"yours is {words}.") if words else None
 
     def _mutants(self) -> Iterator[Mutant]:
@@ -148,20 +159,21 @@ class _Search:
     def _unused(self) -> str | None:
         """An argument that changes the right result and not this one, whatever is put in its place."""
         for i, name in enumerate(self.names):
-            others = [(*case[:i], other, *case[i + 1 :]) for case in self.cases for other in _others(case[i])]
-            before = [case for case in self.cases for _ in _others(case[i])]
-            try:
-                mine = within(1.0, lambda others=others: [self._observed(self.mine, case) for case in others])  # type: ignore[misc]
-                was = within(1.0, lambda before=before: [self._observed(self.mine, case) for case in before])  # type: ignore[misc]
-                right = [self._observed(self.exercise.answer, case) for case in (*others, *before)]
-            except Exception:
-                continue
-            moves = any(
-                not _values_alike(a, b) for a, b in zip(right[: len(others)], right[len(others) :], strict=True)
-            )
-            if moves and all(_values_alike(a, b) for a, b in zip(mine, was, strict=True)):
+            if self._moved_by(lambda case, i=i: [(*case[:i], x, *case[i + 1 :]) for x in _others(case[i])]) is False:  # type: ignore[misc]
                 return name
         return None
+
+    def _moved_by(self, change: Callable[[Case], list[Case]]) -> bool | None:
+        """Whether the result moves where the right one does; None where that stays, or something raises."""
+        pairs = [(case, other) for case in self.cases for other in change(case)]
+
+        def moved(function: Callable) -> list[bool]:
+            return [not _values_alike(*(self._observed(function, case) for case in pair)) for pair in pairs]
+
+        try:
+            return any(within(2.0, lambda: moved(self.mine))) if any(moved(self.exercise.answer)) else None
+        except Exception:
+            return None
 
 
 def _others(x: object) -> list:
@@ -169,6 +181,17 @@ def _others(x: object) -> list:
     if torch.is_tensor(x) and x.is_floating_point():
         return [-x, x.flip(0), 3 * x + 1]
     return [1.37 * x] if isinstance(x, float) else []
+
+
+def _other_samples(case: Case) -> list[Case]:
+    """The same first sample, others behind it; none where there is but one."""
+    N = next((len(x) for x in case if torch.is_tensor(x) and x.ndim), 1)
+
+    def other(x: Any, by: float) -> Any:
+        mine = torch.is_tensor(x) and x.is_floating_point() and x.ndim > 1 and len(x) == N
+        return torch.cat([x[:1], by * x[1:] + 1]) if mine else x
+
+    return [tuple(other(x, by) for x in case) for by in (-1, 3)] if N > 1 else []
 
 
 def _values_alike(a: Observation, b: Observation) -> bool:

@@ -223,6 +223,9 @@ def around(reference: Callable, known: list[str], cases: Sequence[Case]) -> Iter
             if i != j:
                 words = f"{known[j]} is used in place of {known[i]}"
                 yield Mutant(words, _of_inputs(reference, {i: lambda a, j=j: a[j]}))
+    for i in (i for i, x in enumerate(first) if isinstance(x, (list, tuple))):
+        yield Mutant(f"{known[i]} is sorted first", _of_inputs(reference, {i: lambda a, i=i: sorted(a[i])}))
+        yield Mutant(f"{known[i]} is taken in reverse", _of_inputs(reference, {i: lambda a, i=i: a[i][::-1]}))
     for words, change in BEFOREHAND.items():
         for chosen in ([tensors] if len(tensors) > 1 else []) + [[i] for i in tensors]:
             names = " and ".join(known[i] for i in chosen)

@@ -1,8 +1,9 @@
 """The checker's table: `python -m tests.course.exercises.measure [-v] [name ...]`.
 
 One part is what the checker is tuned on: the exercises' own mistakes and `corpus/`. Another, `corpus_measured.py`,
-is only measured, and so is `corpus_blind.py`, written last and by the prompts alone. Seconds are of processor time. A wrong answer is explained truly where what the checker says beyond the numbers
-holds what stands beside the answer, and may be misleading where it does not: read those.
+is only measured, and so is `corpus_blind.py`, written last and by the prompts alone. A wrong answer is explained truly
+where what the checker says beyond the numbers holds what stands beside the answer, and may be misleading where it does
+not: read those. Seconds are of processor time.
 """
 
 import math
@@ -10,7 +11,6 @@ import os
 import re
 import sys
 import textwrap
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
