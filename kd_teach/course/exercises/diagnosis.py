@@ -30,27 +30,37 @@ def diagnose(
     exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation], expected: list[Observation]
 ) -> tuple[str, str] | None:
     """The kind of explanation, "mutation" or "relation", and its words; None if none is found in time."""
-    if not all(torch.is_tensor(x) and x.isfinite().all() for x in map(_tensor, seen)):
+    outputs = [x for one in seen if (x := _tensor(one)) is not None and x.isfinite().all()]
+    if len(outputs) < len(seen):
         return None  # words, or numbers that nothing can be read from
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _Search(exercise, mine, cases, seen).found(expected)
+        return _Search(exercise, mine, cases, seen, outputs).found(expected)
 
 
 class _Search:
-    def __init__(self, exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation]) -> None:
-        self.exercise, self.mine, self.cases, self.seen = exercise, mine, cases, seen
+    def __init__(
+        self,
+        exercise: Exercise,
+        mine: Callable,
+        cases: Sequence[Case],
+        seen: list[Observation],
+        outputs: list[Tensor],
+    ) -> None:
+        self.exercise, self.mine, self.cases, self.seen, self.outputs = exercise, mine, cases, seen, outputs
         self.names = list(inspect.signature(exercise.reference).parameters)
         # gradient to the teacher is another mistake, and so is one that is not finite: they do not hide this one
         self.wild = {i for one in seen for i, x in enumerate(one.gradients) if x is not None and not x.isfinite().all()}
         self.skip = self.wild | {i for i, name in enumerate(self.names) if name in exercise.detached}
         self.unseen: list[tuple[Case, Observation]] | None = None
         self.end = time.thread_time() + SECONDS
-        self.outputs = [_tensor(one) for one in seen]
 
     def found(self, expected: list[Observation]) -> tuple[str, str] | None:
-        right = [_tensor(one) for one in expected]
-        if not any(x is None or x.any() for x in self.outputs) and any(x is None or x.any() for x in right):
+        pairs = [(x, y) for x, one in zip(self.outputs, expected, strict=True) if (y := _tensor(one)) is not None]
+        mine, right = ([pair[side] for pair in pairs] for side in (0, 1))
+        if all(x.numel() == y.numel() and _alike(x.reshape(y.shape), y, self.exercise.rtol) for x, y in pairs):
+            return None  # nothing but the form is another
+        if not any((x.abs() > 1e-6).any() for x in mine) and any(y.any() for y in right):
             return "relation", "yours is 0 in every case: cut to whole numbers, or a difference of equal things?"
         near: list[tuple[Mutant, Tensor]] = []
         for mutant in self._mutants():
@@ -62,15 +72,16 @@ class _Search:
             if _alike(first, self.outputs[0], self.exercise.rtol):
                 if self._behaves_like(mutant.function):
                     wild = (
-                        " Its gradient is not finite, too: a root, a logarithm or a division at 0?" if self.wild else ""
+                        "; and its gradient is not finite: a root, a logarithm or a division at 0?"
+                        if self.wild
+                        else "."
                     )
-                    return "mutation", f"this looks like a slip of one step: {mutant.words}.{wild}"
+                    return "mutation", f"this looks like a slip of one step: {mutant.words}{wild}"
             else:
                 near.append((mutant, first))
-        if all(x is not None and y is not None for x, y in zip(self.outputs, right, strict=True)):
-            words = factor(self.names, self.cases, self.outputs, right)  # type: ignore[arg-type]
-            if words and self._scaled_like(self.exercise.answer, words):
-                return "relation", f"yours is {words}."
+        words = factor(self.names, self.cases, mine, right)
+        if words and self._scaled_like(self.exercise.answer, words):
+            return "relation", f"yours is {words}."
         if unused := self._unused():
             return "relation", f"{unused} plays no part in your result."
         if self._moved_by(_other_samples) is False:
@@ -79,14 +90,13 @@ class _Search:
         for mutant, first in near:
             if time.thread_time() > self.end:
                 break
-            if not factor(self.names, self.cases[:1], self.outputs[:1], [first]):  # type: ignore[arg-type]
+            if not factor(self.names, self.cases[:1], self.outputs[:1], [first]):
                 continue
             if words := self._factor_beside(mutant.function):
                 return "mutation", f"this looks like two slips: {mutant.words}; and the result is then {words}."
         words = place(self.names, self.cases, self.seen, expected)
-        mine = [x for x, y in zip(self.outputs, right, strict=True) if x is not None and y is not None]
-        if not words and [x.shape for x in mine] == [y.shape for y in right if y is not None]:
-            words = broken(mine, [y for y in right if y is not None])
+        if not words and [x.shape for x in mine] == [y.shape for y in right]:
+            words = broken(mine, right)
         return ("relation", f"yours is {words}.") if words else None
 
     def _mutants(self) -> Iterator[Mutant]:
@@ -99,8 +109,6 @@ class _Search:
             )
 
     def _first(self, function: Callable) -> Tensor | None:
-        if self.outputs[0] is None:
-            return None
         try:
             with torch.no_grad():
                 return _tensor(Observation(function(*_copies(self.cases[0])), (), ()))
@@ -137,12 +145,10 @@ class _Search:
 
     def _factor_beside(self, function: Callable) -> str | None:
         try:
-            base = [_tensor(self._observed(function, case)) for case in self.cases]
+            base = [x for case in self.cases if (x := _tensor(self._observed(function, case))) is not None]
+            words = factor(self.names, self.cases, self.outputs, base)
         except Exception:
             return None
-        if any(x is None for x in [*base, *self.outputs]):
-            return None
-        words = factor(self.names, self.cases, self.outputs, base)  # type: ignore[arg-type]
         return words if words and self._scaled_like(function, words) else None
 
     def _scaled_like(self, function: Callable, words: str) -> bool:

@@ -55,7 +55,8 @@ def mutants(reference: Callable, known: list[str]) -> Iterator[Mutant]:
     for _, words, change in found:
         groups.setdefault(whose.sub("", words), []).append((words, change))
     for ones in groups.values():
-        if len(ones) > 1 and "the other term" not in ones[0][0]:
+        places = {change[:2] for _, change in ones}
+        if 1 < len(ones) == len(places) and "the other term" not in ones[0][0]:
             # first wherever it can be made: student and teacher are often written out alike
             words = " and likewise: ".join(dict.fromkeys(words for words, _ in ones[:2]))
             yield from program.mutant(words, [change for _, change in ones])

@@ -10,7 +10,7 @@ measure of this file was taken before anything was mended after it; from then on
 DIM = r"dim|axis|batch|class|channel|place|row|column|along|over|across"
 MEAN = r"mean|\bsum|divid|factor|averag|times|size|number of"
 DETACH = r"detach|gradient"
-SIDE = r"student|teacher|exchang|swap|turned|order|the other"
+SIDE = r"student|teacher|exchang|swap|turned|order|the other|places|in place of"
 SQUARE = r"squar|power|exponent|root|absolut|abs"
 MISSING = r"missing|left out|leave|without|no part|not used|forg|drop|only|lack|unused|never"
 CONSTANT = r"constant|fixed|hard|always|whatever|number|case|depend|instead of"
