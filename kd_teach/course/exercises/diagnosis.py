@@ -5,6 +5,7 @@ Nothing is said that was not seen on all cases of the exercise and on two that n
 
 import contextlib
 import copy
+import functools
 import inspect
 import time
 import warnings
@@ -16,8 +17,7 @@ import torch
 from torch import Tensor
 
 from kd_teach.course.exercises.exercise import Case, Exercise
-from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow
-from kd_teach.course.exercises.limits import in_a_thread as within  # what comes here ended well in a process of its own
+from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow, within
 from kd_teach.course.exercises.mutation import Mutant, around, exchanged, mutants
 from kd_teach.course.exercises.observing import Observation, as_expected, flat, observe, same, shaken
 from kd_teach.course.exercises.relation import broken, factor, place
@@ -82,10 +82,8 @@ class _Search:
         words = factor(self.names, self.cases, mine, right)
         if words and self._scaled_like(self.exercise.answer, words):
             return "relation", f"yours is {words}."
-        if unused := self._unused():
-            return "relation", f"{unused} plays no part in your result."
-        if self._moved_by(_other_samples) is False:
-            return "relation", "only the first sample plays a part in your result: does a loop end (return) too early?"
+        if words := self._unmoved():
+            return "relation", words
         self.end += 0.3
         for mutant, first in near:
             if time.thread_time() > self.end:
@@ -162,24 +160,32 @@ class _Search:
             return False
         return found is not None and found.partition("factor")[2][:4] == words.partition("factor")[2][:4]
 
-    def _unused(self) -> str | None:
-        """An argument that changes the right result and not this one, whatever is put in its place."""
-        for i, name in enumerate(self.names):
-            if self._moved_by(lambda case, i=i: [(*case[:i], x, *case[i + 1 :]) for x in _others(case[i])]) is False:  # type: ignore[misc]
-                return name
-        return None
+    def _unmoved(self) -> str | None:
+        """What changes the right result and not this one, whatever is put in its place."""
+        changes: dict[str, Callable[[Case], list[Case]]] = {
+            f"{name} plays no part in your result.": functools.partial(_with_others, i=i)
+            for i, name in enumerate(self.names)
+        }
+        changes["only the first sample plays a part in your result: does a loop end (return) too early?"] = (
+            _other_samples
+        )
 
-    def _moved_by(self, change: Callable[[Case], list[Case]]) -> bool | None:
-        """Whether the result moves where the right one does; None where that stays, or something raises."""
-        pairs = [(case, other) for case in self.cases for other in change(case)]
-
-        def moved(function: Callable) -> list[bool]:
-            return [not _values_alike(*(self._observed(function, case) for case in pair)) for pair in pairs]
-
-        try:
-            return any(within(2.0, lambda: moved(self.mine))) if any(moved(self.exercise.answer)) else None
-        except Exception:
+        def moved(function: Callable, pairs: list[tuple[Case, Case]]) -> bool | None:
+            with contextlib.suppress(Exception):
+                return any(not _values_alike(*(self._observed(function, case) for case in pair)) for pair in pairs)
             return None
+
+        pairs = {words: [(case, x) for case in self.cases for x in change(case)] for words, change in changes.items()}
+        right = [words for words, ones in pairs.items() if moved(self.exercise.answer, ones)]
+        try:
+            mine = within(2.0, lambda: [moved(self.mine, pairs[words]) for words in right])
+        except (Raised, TooLoud, TooSlow):
+            return None
+        return next((words for words, moves in zip(right, mine, strict=True) if moves is False), None)
+
+
+def _with_others(case: Case, i: int) -> list[Case]:
+    return [(*case[:i], x, *case[i + 1 :]) for x in _others(case[i])]
 
 
 def _others(x: object) -> list:

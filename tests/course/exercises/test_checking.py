@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -315,6 +316,9 @@ def leaves_everything_changed(s, t):
     np.random.seed(0)  # noqa: NPY002
     torch.set_grad_enabled(False), os.chdir("/"), torch.use_deterministic_algorithms(True)
     torch.set_default_device("meta"), np.seterr(all="raise"), sys.setrecursionlimit(500)
+    torch.set_anomaly_enabled(True), torch.set_float32_matmul_precision("medium"), sys.path.append("/nowhere")
+    warnings.simplefilter("ignore")
+    os.environ["KD_TEACH_NOWHERE"] = "1"
     sys.stdout = None
     torch.nn.functional.mse_loss = torch.Tensor.pow = builtins.abs = lambda *args, **kwargs: 0
     return torch.zeros((), device="cpu")
@@ -324,7 +328,8 @@ def state():
     return (
         torch.get_rng_state().tolist(), random.getstate(), torch.get_default_dtype(), torch.get_default_device(),
         torch.is_grad_enabled(), os.getcwd(), torch.are_deterministic_algorithms_enabled(), sys.stdout, np.geterr(),
-        sys.getrecursionlimit(), torch.nn.functional.mse_loss, torch.Tensor.pow, abs,
+        torch.is_anomaly_enabled(), torch.get_float32_matmul_precision(), list(sys.path), list(warnings.filters),
+        dict(os.environ), sys.getrecursionlimit(), torch.nn.functional.mse_loss, torch.Tensor.pow, abs,
     )  # fmt: skip
 
 
