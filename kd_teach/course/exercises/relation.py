@@ -71,11 +71,11 @@ def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base
                 half = {"²": "", "⁴": "²"}.get(name[-1])
                 turned = f", or {name[:-1]}{half} divides where it should multiply" if half is not None else ""
                 return f"too small by the factor {name}: it is missing, or {why} is too many{turned}{said}"
-    sizes = [bare for bare in values if bare != named[0][bare][0]]
+    sizes = [bare for bare in values if bare.partition(" of ")[0] in ("N", "C", "H", "W", "D", "HW")]
     for a in sizes:
         for b in sizes:
             if near(x / y for x, y in zip(values[a], values[b], strict=True)):
-                return f"too large by the factor {named[0][a][0]} over {named[0][b][0]} : divided by the wrong size"
+                return f"too large by the factor {named[0][a][0]} over {named[0][b][0]} as after a division by the wrong size"
     return None
 
 
