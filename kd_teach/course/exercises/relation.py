@@ -75,7 +75,8 @@ def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base
     for a in sizes:
         for b in sizes:
             if near(x / y for x, y in zip(values[a], values[b], strict=True)):
-                return f"too large by the factor {named[0][a][0]} over {named[0][b][0]} as after a division by the wrong size"
+                over = f"{named[0][a][0]} over {named[0][b][0]}"
+                return f"too large by the factor {over} as after a division by the wrong size"
     return None
 
 
