@@ -329,7 +329,9 @@ def _of_choices(node: Any, say: Speech) -> Iterator[Change]:
         a, b = say.of(node.left), say.of(node.comparators[0])
         for other in COMPARISONS[sign]:
             source = {"=": "L == R", "not =": "L != R"}.get(other, f"L {other} R")
-            yield f"{a} is compared with {b} by {other}, not by {sign}", source
+            equal = {sign, other} in ({">", ">="}, {"<", "<="})
+            how = "so that equal values fall into the other case" if equal else "the wrong way round"
+            yield f"{a} is compared with {b} {how} ({other} for {sign})", source
         if number(node.comparators[0]) is not None:
             for other in say.arguments:
                 yield f"{a} is compared with {say.of(ast.Name(other))}, not with {b}", f"L {sign} {other}"
