@@ -48,7 +48,6 @@ SIGNS = {
 }  # fmt: skip
 DONE = {
     "+": "added", "-": "subtracted", "*": "multiplied", "/": "divided", "**": "raised to a power", "@": "multiplied",
-    "&": "joined by 'and'", "|": "joined by 'or'",
 }  # fmt: skip
 ROLES = {
     "+": "a term beside", "-": "what is subtracted from", "*": "a factor of", "/": "the divisor of",
