@@ -48,7 +48,6 @@ SIGNS = {
 }  # fmt: skip
 DONE = {
     "+": "added", "-": "subtracted", "*": "multiplied", "/": "divided", "**": "raised to a power", "@": "multiplied",
-    "&": "joined by 'and'", "|": "joined by 'or'",
 }  # fmt: skip
 ROLES = {
     "+": "a term beside", "-": "what is subtracted from", "*": "a factor of", "/": "the divisor of",
@@ -110,8 +109,15 @@ def _of_operators(node: Any, say: Speech) -> Iterator[Change]:
             yield f"the square is missing: this takes the absolute value of {a}", "L.abs()"
         return
     yield f"{b}, {ROLES[sign]} {a}, is missing", "L"
+    if sign in "+-" and called(node.left) in CURVES and subject(node.left) is not None:
+        word = WORDS.get(called(node.left), "a step")
+        yield f"{b} comes in before {word}, not after it", functools.partial(_inside, sign=sign)
+    if sign == "/" and called(node.right) == "sum":
+        for source in ("L.softmax(-1)", "L.where(L != 0, -torch.inf).softmax(-1)"):
+            yield f"a softmax stands where {a} is divided by its sum", source
     if sign == "/":
         yield f"{a}, what {b} divides, is missing", "1 / R"
+        yield f"the divisor is the sum of both, {a} and {b}", "L / (L + R)"
         if called(node.left) == "sum" and called(node.right) == "len":
             yield "a root is taken of each sample's sum", _rooted_by_sample
     elif sign == "-":
@@ -121,6 +127,9 @@ def _of_operators(node: Any, say: Speech) -> Iterator[Change]:
         yield f"{a}, {ROLES[sign]} {b}, is missing", "R"
     if turned := {"-": "the sign is turned", "/": "the fraction is turned", "@": "it is another product"}.get(sign):
         yield f"{a} and {b} have changed places, so that {turned}", f"R {sign} L"
+    if sign in "&|":
+        yield f"'and' and 'or' are confused where two conditions meet, {a} and {b}", f"L {OTHERS[sign]} R"
+        return
     for other in OTHERS.get(sign, ""):
         yield f"{b} is {DONE[other]} where it should be {DONE[sign]}", f"L {other} R"
     if sign in "*/":
@@ -147,7 +156,8 @@ def _of_calls(node: Any, say: Speech) -> Iterator[Change]:
                 "the mean runs over all entries: the sum inside it is missing, so that a size divides too much",
                 lambda n: with_subject(n, subject(subject(n))),
             )
-        yield f"{say.of(node)} is missing", "X"
+        itself = f"the root is missing: {say.of(inner)} stands there itself"
+        yield itself if name == "sqrt" else f"{say.of(node)} is missing", "X"
         yield from _of_one_call(name, word, say.of(inner), node)
         if name in CURVES and isinstance(inner, ast.BinOp):
             yield f"{say.of(inner.right)} comes in after {word}, not before it", _outside
@@ -161,6 +171,7 @@ def _of_calls(node: Any, say: Speech) -> Iterator[Change]:
         if name in ("maximum", "minimum"):
             yield f"{b} plays no part: {a} alone is taken", "A"
             yield f"{a} plays no part: {b} alone is taken", "B"
+            yield f"{a} and {b} are added, not compared", "A + B"
     if name == "where" and len(node.args) == 3:
         a, b = (say.of(x) for x in node.args[1:])
         yield f"the two cases have changed places: {a} and {b}", "torch.where(A, C, B)"
@@ -211,6 +222,10 @@ def _of_one_call(name: str, word: str, part: str, node: Any) -> Iterator[Change]
         yield "the power is missing: this takes the absolute value", "X.abs()"
         for other in (3, 0.5):
             yield f"the power is {other}, not the one asked for", f"X ** {other}"
+    if name in ("softmax", "log_softmax"):
+        yield f"{word} runs over all entries, the whole batch at once", f"X.flatten().{name}(0).view_as(X)"
+    if name == "cross_entropy":
+        yield "a softmax is taken before the cross-entropy, which takes one itself", "F.cross_entropy(A.softmax(1), B)"
     if name in CURVES:
         yield f"the sign of what goes into {word} is turned (a minus)", functools.partial(_before, source="-X")
         for first in ("relu", "abs", "square", "sqrt"):
@@ -268,6 +283,16 @@ def _of_reductions(node: Any, say: Speech) -> Iterator[Change]:
             yield "logarithms and probabilities are mixed up in the KL divergence", _without_log_target
         if keyword.arg in ("max", "min"):
             yield f"the limit is missing ({keyword.arg})", "X"
+    if name in ("mean", "sum") and called(subject(node)) in ("square", "pow", "abs", "power"):
+        order = f"the order is wrong: {word} is taken before the power or the absolute value"
+        yield order, _reduced_first
+        yield order, functools.partial(_reduced_first, first="X.abs()")
+    if name == "mean" and called(subject(node)) in ("square", "pow"):
+        for n in (0, 1):
+            yield (
+                "the mean is subtracted before the square (a variance about it, var or std)",
+                functools.partial(_about_its_mean, correction=n),
+            )
     if name == "cross_entropy" and not node.keywords:
         yield "summed, not averaged over the batch", functools.partial(with_keyword, key="reduction", value="sum")
     if name in ("mean", "sum") and not node.keywords and not node.args:
@@ -285,8 +310,6 @@ def _of_reductions(node: Any, say: Speech) -> Iterator[Change]:
             )
         if name == "mean":
             yield "a root is taken of each sample's value, before the mean", "X.sqrt().mean()"
-        if called(subject(node)) in ("square", "pow", "abs"):
-            yield f"the order is wrong: {word} is taken before the square or the absolute value", _reduced_first
 
 
 def _of_dim(word: str, now: Any) -> Iterator[Change]:
@@ -305,7 +328,14 @@ def _of_choices(node: Any, say: Speech) -> Iterator[Change]:
         a, b = say.of(node.left), say.of(node.comparators[0])
         for other in COMPARISONS[sign]:
             source = {"=": "L == R", "not =": "L != R"}.get(other, f"L {other} R")
-            yield f"{a} is compared with {b} by {other}, not by {sign}", source
+            equal = {sign, other} in ({">", ">="}, {"<", "<="})
+            how = "so that equal values fall into the other case" if equal else "the wrong way round"
+            yield f"{a} is compared with {b} {how} ({other} for {sign})", source
+        if number(node.comparators[0]) is not None:
+            for other in say.arguments:
+                yield f"{a} is compared with {say.of(ast.Name(other))}, not with {b}", f"L {sign} {other}"
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        yield "what was sorted or selected is put back the wrong way round: the same order is applied twice", _put_back
     if isinstance(node, ast.IfExp):
         yield "one case is treated as the other", lambda n: n.body
         yield "one case is treated as the other", lambda n: n.orelse
@@ -316,6 +346,8 @@ def _of_choices(node: Any, say: Speech) -> Iterator[Change]:
         return
     if isinstance(node.slice, ast.Slice):
         yield "the selection of a part is missing: all entries are taken", lambda n: n.value
+        if node.slice.lower is None and node.slice.upper is not None:
+            yield "the last entries are taken where the first belong", _last_ones
     elif isinstance(node.slice, ast.Tuple):
         yield "an axis for broadcasting is missing: values meet the wrong rows, columns or channels", lambda n: n.value
         for i, part in enumerate(node.slice.elts):
@@ -337,6 +369,9 @@ def _of_names(node: Any, say: Speech) -> Iterator[Change]:
         for other in say.arguments:
             if other != node.id:
                 yield f"{say.of(ast.Name(other))} is used in place of {say.of(node)}", other
+    if node.id in say.running:
+        for other in say.arguments:
+            yield f"{say.of(ast.Name(other))} stands where the running number of a sum belongs", other
     if node.id in ("h", "w"):
         yield "only one side of the grid counts; there are h w places", "w" if node.id == "h" else "h"
 
@@ -369,6 +404,30 @@ def _outside(n: Any) -> Any:
     """f(a + b) -> f(a) + b"""
     inner = subject(n)
     return ast.BinOp(with_subject(n, inner.left), inner.op, inner.right)
+
+
+def _inside(n: Any, sign: str) -> Any:
+    """f(a) + b -> f(a + b)"""
+    return with_subject(n.left, put(f"L {sign} R", ast.BinOp(subject(n.left), n.op, n.right)))
+
+
+def _about_its_mean(n: Any, correction: int) -> Any:
+    """(x ** 2).mean(dim) -> x.var(dim)"""
+    n.func = ast.Attribute(subject(subject(n)), "var", ast.Load())
+    return with_keyword(n, key="correction", value=correction)
+
+
+def _put_back(n: Any) -> Any:
+    """a[order] = x -> a = x[order]"""
+    target = n.targets[0]
+    n.targets, n.value = [ast.Name(target.value.id, ast.Store())], ast.Subscript(n.value, target.slice, ast.Load())
+    return n
+
+
+def _last_ones(n: Any) -> Any:
+    """x[:k] -> x[-k:]"""
+    n.slice = ast.Slice(ast.UnaryOp(ast.USub(), n.slice.upper))
+    return n
 
 
 def _rooted_by_sample(n: Any) -> Any:
@@ -425,12 +484,10 @@ def _clamp_turned(n: Any) -> Any:
     return n
 
 
-def _reduced_first(n: Any) -> Any:
+def _reduced_first(n: Any, first: str = "X") -> Any:
     """x.square().mean() -> x.mean().square()"""
-    inner = n.func.value
-    n.func.value = inner.func.value
-    inner.func.value = n
-    return inner
+    inner = _before(subject(n), first)
+    return with_subject(inner, with_subject(n, subject(inner)))
 
 
 def _decided(n: Any, value: bool) -> Any:

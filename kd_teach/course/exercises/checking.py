@@ -9,14 +9,11 @@ text, so any right program passes.
 import contextlib
 import inspect
 import linecache
-import re
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from kd_teach.course.exercises.diagnosis import diagnose
 from kd_teach.course.exercises.exercise import Case, Exercise, Question
@@ -29,18 +26,16 @@ from kd_teach.course.exercises.observing import (
     as_expected,
     close,
     close_gradient,
-    equal,
     flat,
     form,
-    is_number,
     misfit,
     observe,
-    plain,
     same,
     shaken,
 )
 from kd_teach.course.exercises.relation import in_which_cases
 from kd_teach.course.exercises.states import untouched
+from kd_teach.course.exercises.values import judged
 
 
 class Verdict(NamedTuple):
@@ -160,38 +155,7 @@ def check_value(question: Question, mine: Any) -> Verdict:
     """Check a submitted value: numbers also with percent or a unit that the question names, sets in any form."""
     if mine is None or mine is ...:
         return Verdict(question.name, "not attempted", f"{_not_attempted(question.name)}\n  {question.prompt}")
-    right = question.answer()
-    meant = _meant(plain(mine), right, question.prompt)
-    if any(equal(x, right, question.rtol) for x in meant):
-        return Verdict(question.name, "correct", "correct.")
-    for hint, value in question.wrong.items():
-        if any(equal(x, value, question.rtol) for x in meant):
-            return Verdict(question.name, "named mistake", f"not so. {hint}")
-    if not any(type(x) is type(right) or (is_number(x) and is_number(right)) for x in meant):
-        return Verdict(question.name, "wrong form", f"expected {form(right)}, got {form(mine)}.")
-    return Verdict(question.name, "gap", f'not so. hint("{question.name}") gives a step.')
-
-
-def _meant(mine: Any, right: Any, prompt: str) -> list:
-    """What a value may stand for, in the form of the right one; as it is where it can stand for nothing else."""
-    if isinstance(right, (set, frozenset)):
-        parts = re.split(r"[,;]", mine.strip("{}[]() ")) if isinstance(mine, str) and "," in mine else mine
-        if isinstance(parts, (set, frozenset, list, tuple)):
-            return [{x.strip(" \"'").casefold() if isinstance(x, str) else x for x in parts}]
-        return [mine]
-    if isinstance(mine, (np.ndarray, np.generic, Tensor)) and np.asarray(mine).size == 1:
-        mine = mine.item()
-    if not is_number(right) or not isinstance(mine, str):
-        return [mine]
-    text = mine.strip().replace("\u2212", "-")
-    found = re.fullmatch(r"([-+]?[\d,_]*\.?\d+(?:e[-+]?\d+)?)\s*(.*)", text, re.IGNORECASE)
-    if not found:
-        return [mine]
-    number, unit = float(re.sub("[,_]", "", found[1])), found[2].strip(" .").casefold()
-    if unit == "%":
-        return [number / 100, number]
-    known = unit in ("", "x", "\u00d7", "times") or re.search(rf"\b{re.escape(unit)}\b", prompt.casefold())
-    return [number] if known else [mine]
+    return Verdict(question.name, *judged(question, mine))
 
 
 def _raised(exercise: Exercise, raised: Raised, mine: Callable) -> tuple[str, str]:

@@ -28,6 +28,12 @@ def accuracies(seed, n):
     return tuple(60 + gain + seeds + 0.5 * torch.randn(n, generator=random) for gain in (1.5, 0.0))
 
 
+def paired_accuracies():
+    import scipy.stats  # noqa: F401  so that an answer which uses it finds it loaded: that takes seconds
+
+    return [accuracies(0, 5), accuracies(1, 9)]
+
+
 def unpaired_t(a, b):
     return (a.mean() - b.mean()) / ((a.var() + b.var()) / len(a)).sqrt()
 
@@ -38,7 +44,7 @@ PAIRED_T = Exercise(
     "a, b: (n,) accuracies of two methods; entry i of both comes from seed i. One number.",
     reference=paired_t,
     gradient=False,
-    cases=lambda: [accuracies(0, 5), accuracies(1, 9)],
+    cases=paired_accuracies,
     mistakes={
         "That is the test of independent runs: it throws the pairs away. Take the differences first.": unpaired_t,
     },

@@ -5,21 +5,22 @@ Nothing is said that was not seen on all cases of the exercise and on two that n
 
 import contextlib
 import copy
+import functools
 import inspect
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from kd_teach.course.exercises.exercise import Case, Exercise
-from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow
-from kd_teach.course.exercises.limits import in_a_thread as within  # what comes here ended well in a process of its own
+from kd_teach.course.exercises.limits import Raised, TooLoud, TooSlow, within
 from kd_teach.course.exercises.mutation import Mutant, around, exchanged, mutants
 from kd_teach.course.exercises.observing import Observation, as_expected, flat, observe, same, shaken
-from kd_teach.course.exercises.relation import factor, place
+from kd_teach.course.exercises.relation import broken, factor, place
 
 SECONDS = 1.2  # of the processor, so that a busy machine explains as much; only whoever is wrong waits
 UNSEEN = (101, 202)  # seeds
@@ -29,26 +30,38 @@ def diagnose(
     exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation], expected: list[Observation]
 ) -> tuple[str, str] | None:
     """The kind of explanation, "mutation" or "relation", and its words; None if none is found in time."""
-    if not all(torch.is_tensor(x) and x.isfinite().all() for x in map(_tensor, seen)):
+    outputs = [x for one in seen if (x := _tensor(one)) is not None and x.isfinite().all()]
+    if len(outputs) < len(seen):
         return None  # words, or numbers that nothing can be read from
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _Search(exercise, mine, cases, seen).found(expected)
+        return _Search(exercise, mine, cases, seen, outputs).found(expected)
 
 
 class _Search:
-    def __init__(self, exercise: Exercise, mine: Callable, cases: Sequence[Case], seen: list[Observation]) -> None:
-        self.exercise, self.mine, self.cases, self.seen = exercise, mine, cases, seen
+    def __init__(
+        self,
+        exercise: Exercise,
+        mine: Callable,
+        cases: Sequence[Case],
+        seen: list[Observation],
+        outputs: list[Tensor],
+    ) -> None:
+        self.exercise, self.mine, self.cases, self.seen, self.outputs = exercise, mine, cases, seen, outputs
         self.names = list(inspect.signature(exercise.reference).parameters)
-        self.skip = {i for i, name in enumerate(self.names) if name in exercise.detached}
+        # gradient to the teacher is another mistake, and so is one that is not finite: they do not hide this one
+        self.wild = {i for one in seen for i, x in enumerate(one.gradients) if x is not None and not x.isfinite().all()}
+        self.skip = self.wild | {i for i, name in enumerate(self.names) if name in exercise.detached}
         self.unseen: list[tuple[Case, Observation]] | None = None
         self.end = time.thread_time() + SECONDS
-        self.outputs = [_tensor(one) for one in seen]
 
     def found(self, expected: list[Observation]) -> tuple[str, str] | None:
-        right = [_tensor(one) for one in expected]
-        if not any(x is None or x.any() for x in self.outputs) and any(x is None or x.any() for x in right):
-            return "relation", "yours is 0 in every case."
+        pairs = [(x, y) for x, one in zip(self.outputs, expected, strict=True) if (y := _tensor(one)) is not None]
+        mine, right = ([pair[side] for pair in pairs] for side in (0, 1))
+        if all(x.numel() == y.numel() and _alike(x.reshape(y.shape), y, self.exercise.rtol) for x, y in pairs):
+            return None  # nothing but the form is another
+        if not any((x.abs() > 1e-6).any() for x in mine) and any(y.any() for y in right):
+            return "relation", "yours is 0 in every case: cut to whole numbers, or a difference of equal things?"
         near: list[tuple[Mutant, Tensor]] = []
         for mutant in self._mutants():
             if time.thread_time() > self.end:
@@ -58,24 +71,30 @@ class _Search:
                 continue
             if _alike(first, self.outputs[0], self.exercise.rtol):
                 if self._behaves_like(mutant.function):
-                    return "mutation", f"this looks like a slip of one step: {mutant.words}."
+                    wild = (
+                        "; and its gradient is not finite: a root, a logarithm or a division at 0?"
+                        if self.wild
+                        else "."
+                    )
+                    return "mutation", f"this looks like a slip of one step: {mutant.words}{wild}"
             else:
                 near.append((mutant, first))
-        if all(x is not None and y is not None for x, y in zip(self.outputs, right, strict=True)):
-            words = factor(self.names, self.cases, self.outputs, right)  # type: ignore[arg-type]
-            if words and self._scaled_like(self.exercise.answer, words):
-                return "relation", f"yours is {words}."
-        if unused := self._unused():
-            return "relation", f"{unused} plays no part in your result."
+        words = factor(self.names, self.cases, mine, right)
+        if words and self._scaled_like(self.exercise.answer, words):
+            return "relation", f"yours is {words}."
+        if words := self._unmoved():
+            return "relation", words
         self.end += 0.3
         for mutant, first in near:
             if time.thread_time() > self.end:
                 break
-            if not factor(self.names, self.cases[:1], self.outputs[:1], [first]):  # type: ignore[arg-type]
+            if not factor(self.names, self.cases[:1], self.outputs[:1], [first]):
                 continue
             if words := self._factor_beside(mutant.function):
                 return "mutation", f"this looks like two slips: {mutant.words}; and the result is then {words}."
         words = place(self.names, self.cases, self.seen, expected)
+        if not words and [x.shape for x in mine] == [y.shape for y in right]:
+            words = broken(mine, right)
         return ("relation", f"yours is {words}.") if words else None
 
     def _mutants(self) -> Iterator[Mutant]:
@@ -88,8 +107,6 @@ class _Search:
             )
 
     def _first(self, function: Callable) -> Tensor | None:
-        if self.outputs[0] is None:
-            return None
         try:
             with torch.no_grad():
                 return _tensor(Observation(function(*_copies(self.cases[0])), (), ()))
@@ -126,12 +143,10 @@ class _Search:
 
     def _factor_beside(self, function: Callable) -> str | None:
         try:
-            base = [_tensor(self._observed(function, case)) for case in self.cases]
+            base = [x for case in self.cases if (x := _tensor(self._observed(function, case))) is not None]
+            words = factor(self.names, self.cases, self.outputs, base)
         except Exception:
             return None
-        if any(x is None for x in [*base, *self.outputs]):
-            return None
-        words = factor(self.names, self.cases, self.outputs, base)  # type: ignore[arg-type]
         return words if words and self._scaled_like(function, words) else None
 
     def _scaled_like(self, function: Callable, words: str) -> bool:
@@ -145,23 +160,32 @@ class _Search:
             return False
         return found is not None and found.partition("factor")[2][:4] == words.partition("factor")[2][:4]
 
-    def _unused(self) -> str | None:
-        """An argument that changes the right result and not this one, whatever is put in its place."""
-        for i, name in enumerate(self.names):
-            others = [(*case[:i], other, *case[i + 1 :]) for case in self.cases for other in _others(case[i])]
-            before = [case for case in self.cases for _ in _others(case[i])]
-            try:
-                mine = within(1.0, lambda others=others: [self._observed(self.mine, case) for case in others])  # type: ignore[misc]
-                was = within(1.0, lambda before=before: [self._observed(self.mine, case) for case in before])  # type: ignore[misc]
-                right = [self._observed(self.exercise.answer, case) for case in (*others, *before)]
-            except Exception:
-                continue
-            moves = any(
-                not _values_alike(a, b) for a, b in zip(right[: len(others)], right[len(others) :], strict=True)
-            )
-            if moves and all(_values_alike(a, b) for a, b in zip(mine, was, strict=True)):
-                return name
-        return None
+    def _unmoved(self) -> str | None:
+        """What changes the right result and not this one, whatever is put in its place."""
+        changes: dict[str, Callable[[Case], list[Case]]] = {
+            f"{name} plays no part in your result.": functools.partial(_with_others, i=i)
+            for i, name in enumerate(self.names)
+        }
+        changes["only the first sample plays a part in your result: does a loop end (return) too early?"] = (
+            _other_samples
+        )
+
+        def moved(function: Callable, pairs: list[tuple[Case, Case]]) -> bool | None:
+            with contextlib.suppress(Exception):
+                return any(not _values_alike(*(self._observed(function, case) for case in pair)) for pair in pairs)
+            return None
+
+        pairs = {words: [(case, x) for case in self.cases for x in change(case)] for words, change in changes.items()}
+        right = [words for words, ones in pairs.items() if moved(self.exercise.answer, ones)]
+        try:
+            mine = within(2.0, lambda: [moved(self.mine, pairs[words]) for words in right])
+        except (Raised, TooLoud, TooSlow):
+            return None
+        return next((words for words, moves in zip(right, mine, strict=True) if moves is False), None)
+
+
+def _with_others(case: Case, i: int) -> list[Case]:
+    return [(*case[:i], x, *case[i + 1 :]) for x in _others(case[i])]
 
 
 def _others(x: object) -> list:
@@ -169,6 +193,17 @@ def _others(x: object) -> list:
     if torch.is_tensor(x) and x.is_floating_point():
         return [-x, x.flip(0), 3 * x + 1]
     return [1.37 * x] if isinstance(x, float) else []
+
+
+def _other_samples(case: Case) -> list[Case]:
+    """The same first sample, others behind it; none where there is but one."""
+    N = next((len(x) for x in case if torch.is_tensor(x) and x.ndim), 1)
+
+    def other(x: Any, by: float) -> Any:
+        mine = torch.is_tensor(x) and x.is_floating_point() and x.ndim > 1 and len(x) == N
+        return torch.cat([x[:1], by * x[1:] + 1]) if mine else x
+
+    return [tuple(other(x, by) for x in case) for by in (-1, 3)] if N > 1 else []
 
 
 def _values_alike(a: Observation, b: Observation) -> bool:

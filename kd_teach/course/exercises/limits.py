@@ -225,7 +225,7 @@ class _Sink(io.StringIO):
 
 
 def in_a_thread(seconds: float, work: Callable[[], Answer]) -> Answer:
-    """As `within`, ten times as quick, for code that ended well there before."""
+    """As `within` where there is no fork, and ten times as quick; for tests, too."""
     answers: list[Answer] = []
     errors: list[Raised] = []
     ended: list[bool] = []

@@ -55,7 +55,8 @@ def mutants(reference: Callable, known: list[str]) -> Iterator[Mutant]:
     for _, words, change in found:
         groups.setdefault(whose.sub("", words), []).append((words, change))
     for ones in groups.values():
-        if len(ones) > 1 and "the other term" not in ones[0][0]:
+        places = {change[:2] for _, change in ones}
+        if 1 < len(ones) == len(places) and "the other term" not in ones[0][0]:
             # first wherever it can be made: student and teacher are often written out alike
             words = " and likewise: ".join(dict.fromkeys(words for words, _ in ones[:2]))
             yield from program.mutant(words, [change for _, change in ones])
@@ -223,6 +224,9 @@ def around(reference: Callable, known: list[str], cases: Sequence[Case]) -> Iter
             if i != j:
                 words = f"{known[j]} is used in place of {known[i]}"
                 yield Mutant(words, _of_inputs(reference, {i: lambda a, j=j: a[j]}))
+    for i in (i for i, x in enumerate(first) if isinstance(x, (list, tuple))):
+        yield Mutant(f"{known[i]} is sorted first", _of_inputs(reference, {i: lambda a, i=i: sorted(a[i])}))
+        yield Mutant(f"{known[i]} is taken in reverse", _of_inputs(reference, {i: lambda a, i=i: a[i][::-1]}))
     for words, change in BEFOREHAND.items():
         for chosen in ([tensors] if len(tensors) > 1 else []) + [[i] for i in tensors]:
             names = " and ".join(known[i] for i in chosen)

@@ -3,6 +3,8 @@
 import copy
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,6 +188,8 @@ def plain(x: Any) -> Any:
         return x.detach().clone().as_subclass(Tensor)
     if isinstance(x, (np.ndarray, np.generic)) and not x.dtype.hasobject:
         return np.array(x) if isinstance(x, np.ndarray) else np.array(x)[()]
+    if type(x) in (Fraction, Decimal):
+        return float(x)
     if x is None or x is ... or type(x) in (bool, int, float, complex, str, bytes):
         return x
     for kind in (tuple, list, set, frozenset):

@@ -1,6 +1,6 @@
 """How a wrong result is related to the right one: a size too often, a sign, right here and wrong there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -8,6 +8,16 @@ from torch import Tensor
 from kd_teach.course.exercises.exercise import Case
 from kd_teach.course.exercises.observing import Observation, flat
 
+PROPERTIES: dict[str, Callable[[Tensor], bool]] = {  # what may hold of a result, for "... where the right result has"
+    "rows that sum to 1": lambda x: x.ndim > 1 and _all_one(x.sum(-1)),
+    "rows of length 1": lambda x: x.ndim > 1 and _all_one(x.norm(dim=-1)),
+    "samples of length 1, as one vector each": lambda x: x.ndim > 1 and _all_one(x.flatten(1).norm(dim=1)),
+    "zeros on the diagonal": lambda x: _square(x) and not x.diagonal().any(),
+    "a symmetric matrix": lambda x: _square(x) and torch.allclose(x, x.mT, atol=1e-5),
+    "no value below 0": lambda x: bool((x >= 0).all()),
+    "no value above 0": lambda x: bool((x <= 0).all()),
+    "no value above 1": lambda x: bool((x <= 1 + 1e-5).all()),
+}
 LETTERS = {2: ("N", "D"), 3: ("N", "C", "HW"), 4: ("N", "C", "H", "W")}
 PRODUCTS = ("HW", "CHW", "NC", "NCHW", "CH", "ND", "NHW")
 
@@ -30,6 +40,7 @@ def factors(names: Sequence[str], case: Case) -> dict[str, float]:
     found |= {"N²": N**2, "the root of N": N**0.5}
     if N > 1:
         found |= {"N - 1": N - 1, "N (N - 1)": N * (N - 1), "N / (N - 1)": N / (N - 1)}
+        found["the root of N / (N - 1)"] = (N / (N - 1)) ** 0.5
     return found | {"2": 2, "4": 4, "3": 3, "8": 8}
 
 
@@ -42,18 +53,30 @@ def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base
     if all(abs(r + 1) < 1e-4 for r in ratios if r is not None):
         return "of the wrong sign: a minus is missing or too many"
     named = [{_bare(name): (name, value) for name, value in factors(names, case).items()} for case in cases]
-    for bare, (name, _) in named[0].items():
-        values = [of.get(bare, ("", float("nan")))[1] for of in named]
-        if all(abs(v - 1) < 1e-3 for v in values):
-            continue
-        size = name.rstrip(",")
+    values = {bare: [of.get(bare, ("", float("nan")))[1] for of in named] for bare in named[0]}
+    values = {bare: vs for bare, vs in values.items() if any(abs(v - 1) >= 1e-3 for v in vs)}
+
+    def near(products: Iterable[float]) -> bool:
+        return all(_near(r, v) for r, v in zip(ratios, products, strict=True))
+
+    for bare, vs in values.items():
+        name = named[0][bare][0].rstrip(",")
+        why = "a ½" if name == "2" else "a division by it"
+        if bare != name or "N" in name:
+            why += " (a mean)"
         for sign, said in ((1, ""), (-1, ", and its sign is turned")):
-            if all(_near(r, sign * v) for r, v in zip(ratios, values, strict=True)):
-                why = "a ½ is missing" if size == "2" else "a division by it (a mean) is missing"
-                return f"too large by the factor {size}: {why}, or it is in twice{said}"
-            if all(_near(r, sign / v) for r, v in zip(ratios, values, strict=True)):
-                why = "a ½ too many" if size == "2" else "divided by once too often (a mean)"
-                return f"too small by the factor {size}: it is missing, or {why}{said}"
+            if near(sign * v for v in vs):
+                return f"too large by the factor {name}: {why} is missing, or it is in twice{said}"
+            if near(sign / v for v in vs):
+                half = {"²": "", "⁴": "²"}.get(name[-1])
+                turned = f", or {name[:-1]}{half} divides where it should multiply" if half is not None else ""
+                return f"too small by the factor {name}: it is missing, or {why} is too many{turned}{said}"
+    sizes = [bare for bare in values if bare.partition(" of ")[0] in ("N", "C", "H", "W", "D", "HW")]
+    for a in sizes:
+        for b in sizes:
+            if near(x / y for x, y in zip(values[a], values[b], strict=True)):
+                over = f"{named[0][a][0]} over {named[0][b][0]}"
+                return f"too large by the factor {over} as after a division by the wrong size"
     return None
 
 
@@ -98,6 +121,22 @@ def place(
             if inside and most and not all(m.all() for m in masks):
                 return f"right everywhere but {said}: look at how this case is treated"
     return None
+
+
+def broken(mine: list[Tensor], right: list[Tensor]) -> str | None:
+    """A property that the right result has in all cases, and this one has not."""
+    for name, holds in PROPERTIES.items():
+        if all(map(holds, right)) and not all(map(holds, mine)):
+            return f"not what it must be: the right result has {name}"
+    return None
+
+
+def _all_one(x: Tensor) -> bool:
+    return bool(((x - 1).abs() < 1e-4).all())
+
+
+def _square(x: Tensor) -> bool:
+    return x.ndim == 2 and x.shape[0] == x.shape[1] > 1
 
 
 def in_which_cases(names: Sequence[str], cases: Sequence[Case], right: Sequence[bool]) -> str | None:

@@ -120,6 +120,7 @@ CONTRAST = Exercise(
         "g[mask] holds the chosen entries. Of one class, but not on the diagonal; and those of different classes.",
         "same = y[:, None] == y[None, :]; take g[same & ~torch.eye(...)].mean() and subtract g[~same].mean().",
     ],
+    gradient=False,
     stars=3,
 )
 

@@ -81,6 +81,8 @@ class Speech:
         (head,) = tree.body
         assert isinstance(head, ast.FunctionDef)
         self.arguments = [a.arg for a in head.args.args]
+        loops = [n.target for n in ast.walk(head) if isinstance(n, ast.comprehension)]
+        self.running = {target.id for target in loops if isinstance(target, ast.Name)}
         self.known, self.given = known, given
         self.made = {
             target.id: assign.value

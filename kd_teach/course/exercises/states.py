@@ -3,10 +3,12 @@
 import builtins
 import contextlib
 import math
+import operator
 import os
 import pickle
 import random
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -36,6 +38,13 @@ def put_back(before: list[tuple[Any, dict[str, Any]]]) -> None:
 
 ORIGINAL = contents(OPEN)
 
+
+def _set_environment(variables: dict[str, str]) -> None:
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
+    os.environ.update(variables)
+
+
 STATES: tuple[
     tuple[Callable[[], Any], Callable[[Any], Any], Any], ...
 ] = (  # how to read and set it; how a check has it
@@ -47,6 +56,11 @@ STATES: tuple[
         lambda x: torch.use_deterministic_algorithms(x[0], warn_only=x[1]),
         (False, False),
     ),
+    (torch.is_anomaly_enabled, torch.set_anomaly_enabled, False),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, None),
+    (lambda: list(warnings.filters), lambda x: setattr(warnings, "filters", x), None),
+    (lambda: list(sys.path), lambda x: operator.setitem(sys.path, slice(None), x), None),
+    (lambda: dict(os.environ), _set_environment, None),
     (torch.get_num_threads, torch.set_num_threads, None),
     (np.geterr, lambda x: np.seterr(**x), None),
     (os.getcwd, os.chdir, None),

@@ -2,16 +2,18 @@
 
 import pytest
 
-from kd_teach.course.exercises import checking
+from kd_teach.course.exercises import checking, diagnosis
 from kd_teach.course.exercises.limits import in_a_thread, within
 
 
 @pytest.fixture(autouse=True)
 def in_threads(monkeypatch):
-    monkeypatch.setattr(checking, "within", in_a_thread)
+    for module in (checking, diagnosis):
+        monkeypatch.setattr(module, "within", in_a_thread)
 
 
 @pytest.fixture
 def in_processes(in_threads, monkeypatch):
     """As learners have it, on Linux."""
-    monkeypatch.setattr(checking, "within", within)
+    for module in (checking, diagnosis):
+        monkeypatch.setattr(module, "within", within)

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -281,10 +284,15 @@ def test_without_gradient_a_number_is_a_number(mine):
     ("mine", "right", "passes"),
     [
         ("16x", 16, True), ("16 times", 16.0, True), ("134 MB", 134.2, True), ("134 kg", 134.2, False),
-        ("10%", 0.1, True), ("10 %", 10, True), (np.int64(9), 9, True), (np.float64(0.1), 0.1, True),
+        ("10%", 0.1, True), ("10 %", 10, False), ("0.134 GB", 134, True), ("134 KB", 134, False), ("0,5", 0.5, True),
+        ("16-fold", 16, True), ("T\u00b2 = 16", 16, True), ("9x9", 9, True), ("9x8", 9, False), ([16], 16, True),
+        ([16, 4], 16, False), (Fraction(1, 8), 0.125, True), (Decimal("0.5"), 0.5, True), ("249 984", 249984, True),
+        ({"Stage_1", "the stem"}, {"stage 1", "stem"}, True), (np.array(["a", "b"]), {"a", "b"}, True),
+        ("a and b, c", {"a", "b", "c"}, True), ("a\nb", {"a", "b"}, True), (True, 1, False), ("sqrt(4)", 2, False),
+        (np.int64(9), 9, True), (np.float64(0.1), 0.1, True),
         (250_000, 250_047, False), (250_000.0, 250_047.0, False), ("1,000", 1000, True), ("many", 9, False),
         (["A", "b "], {"a", "b"}, True), (frozenset({"a", "b"}), {"a", "b"}, True), ("b, a", {"a", "b"}, True),
-        (["a"], {"a", "b"}, False), ("\u2212 1", -1, False), ("\u22121", -1, True),
+        (["a"], {"a", "b"}, False), ("\u2212 1", -1, True), ("\u22121", -1, True),
     ],
 )  # fmt: skip
 def test_a_value_is_taken_as_what_it_is(mine, right, passes):
@@ -292,11 +300,25 @@ def test_a_value_is_taken_as_what_it_is(mine, right, passes):
     assert check_value(question, mine).passed == passes, check_value(question, mine)
 
 
+def test_percent_counts_where_the_question_asks_for_it():
+    question = Question(**{**vars(QUESTION), "answer": lambda: 10.0, "prompt": "In percent?", "wrong": {}})
+    assert check_value(question, "10 %") and not check_value(question, "0.1 %")
+
+
+@pytest.mark.parametrize(("mine", "says"), [(50, "in percent"), (-0.5, "sign"), ("1/2", "without quotes")])
+def test_a_slip_of_a_value_is_told(mine, says):
+    verdict = check_value(QUESTION, mine)
+    assert not verdict and says in verdict.message
+
+
 def leaves_everything_changed(s, t):
     torch.manual_seed(0), random.seed(0), torch.set_default_dtype(torch.float64)
     np.random.seed(0)  # noqa: NPY002
     torch.set_grad_enabled(False), os.chdir("/"), torch.use_deterministic_algorithms(True)
     torch.set_default_device("meta"), np.seterr(all="raise"), sys.setrecursionlimit(500)
+    torch.set_anomaly_enabled(True), torch.set_float32_matmul_precision("medium"), sys.path.append("/nowhere")
+    warnings.simplefilter("ignore")
+    os.environ["KD_TEACH_NOWHERE"] = "1"
     sys.stdout = None
     torch.nn.functional.mse_loss = torch.Tensor.pow = builtins.abs = lambda *args, **kwargs: 0
     return torch.zeros((), device="cpu")
@@ -306,7 +328,8 @@ def state():
     return (
         torch.get_rng_state().tolist(), random.getstate(), torch.get_default_dtype(), torch.get_default_device(),
         torch.is_grad_enabled(), os.getcwd(), torch.are_deterministic_algorithms_enabled(), sys.stdout, np.geterr(),
-        sys.getrecursionlimit(), torch.nn.functional.mse_loss, torch.Tensor.pow, abs,
+        torch.is_anomaly_enabled(), torch.get_float32_matmul_precision(), list(sys.path), list(warnings.filters),
+        dict(os.environ), sys.getrecursionlimit(), torch.nn.functional.mse_loss, torch.Tensor.pow, abs,
     )  # fmt: skip
 
 

@@ -1,10 +1,17 @@
 """Mistakes that nobody wrote down are explained, and the corpus that is only measured is judged rightly."""
 
+import dataclasses
+import inspect
+import re
+import sys
+
 import pytest
 import torch
+import torch.nn.functional as F
 
 from kd_teach.course.exercises import Exercise, check, checking
 from kd_teach.course.exercises.checking import check_function
+from kd_teach.course.exercises.mutation import mutants
 from tests.course.exercises.corpus_measured import RIGHT, WRONG
 from tests.course.exercises.measure import explained, function, get_exercise, measured
 
@@ -67,6 +74,84 @@ def test_a_mistake_without_a_name_is_explained(mine, kind, says):
     verdict = check_function(OWN, mine)
     assert verdict.kind == kind and says in verdict.message, verdict
     assert "square()" not in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("name", "mine", "says"),
+    [
+        # kinds that the blind set showed to be missing
+        ("fitnet.loss", lambda g, u: 0.5 * (g[0] - u[0].detach()).square().sum() / len(g), "only the first sample"),
+        ("kd.soften", lambda z, T: (z / T).softmax(1)[:1].expand(z.shape), "only the first sample"),
+        ("kd.soften", lambda z, T: (z / T).flatten().softmax(0).view_as(z), "the whole batch at once"),
+        ("kd.soften", lambda z, T: z.softmax(1) ** (1 / T), "rows that sum to 1"),
+        ("at.map", lambda f, p: F.normalize(f.abs().sum(1).pow(p).flatten(1)), "the order is wrong"),
+        ("at.map", lambda f, p: F.normalize(f.abs().pow(p).sum(1)).flatten(1), "dim=1|length 1"),
+        ("vid.variance", lambda alpha, floor: F.softplus(alpha + floor), "floor comes in before the softplus"),
+        ("vid.best_variance", lambda mu, f: (f - mu).var((0, 2, 3)), "the mean is subtracted before the square"),
+        ("ab.hinge", lambda s, t, mu: torch.where(t > mu, mu - s, mu + s).relu().square(), "compared with mu"),
+        ("ofd.loss", lambda s, t, m: partly(s, (t + m[:, None, None]).detach()), "added, not compared"),
+        ("cc.repeat_classes", lambda y, k, n: torch.cat([(y == c).nonzero()[-n:, 0] for c in k]), "the last entries"),
+        ("cc.repeat_classes", lambda y, k, n: torch.cat([(y == c).nonzero()[:n, 0] for c in sorted(k)]), "is sorted"),
+        ("compare.holm", lambda p: holm(p)[p.argsort()], "put back the wrong way round"),
+        ("compare.paired_t", lambda a, b: (a - b).mean() * (len(a) - 1) ** 0.5 / (a - b).std(), "root of N / \\(N - 1"),
+        ("fitnet.loss", lambda g, u: 0.5 * (g - u.detach()).square().sum() / g.shape[1], "the wrong size"),
+        ("start.share", lambda s, t: 1 / (1 + size(t) / size(s)), "the divisor is the sum of both"),
+        ("crd.critic", lambda score, tau, k, n: (score / tau).exp() / (1 + k / n), "no value above 1"),
+    ],
+)
+def test_kinds_of_the_blind_set(name, mine, says):
+    exercise = get_exercise(name)
+    verdict = check_function(dataclasses.replace(exercise, mistakes={}), of(exercise, mine))
+    assert not verdict and re.search(says, verdict.message), verdict
+
+
+def of(exercise, mine):
+    """Under the names that the exercise gives its arguments."""
+    mine.__signature__ = inspect.signature(exercise.reference)
+    return mine
+
+
+def partly(s, target):
+    return (((s > target) | (target > 0)) * (s - target).square()).sum() / len(s)
+
+
+def holm(p):
+    return (p.sort().values * torch.arange(len(p), 0, -1)).cummax(0).values.clamp(max=1)
+
+
+def size(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_a_gradient_that_is_not_finite_hides_no_slip():
+    def mine(s, t, T):
+        return T * gap(s, t).abs().sum(1).mean() * 2 + 0 * (s * 0).sum().sqrt()
+
+    assert check_function(OWN, mine).kind in ("mutation", "relation")
+
+
+def test_two_changes_of_one_place_are_no_likewise():
+    """z_s in place of z_t and z_t in place of z_s cannot both be made."""
+    for mutant in mutants(get_exercise("kd.loss").reference, ["z_s", "z_t", "T"]):
+        first, _, second = mutant.words.partition(" and likewise: ")
+        assert not ("belongs as well" in first and "belongs as well" in second), mutant.words
+
+
+def test_where_only_the_form_is_wrong_no_slip_is_made_up():
+    verdict = check_function(OWN, lambda s, t, T: energy_gap(s, t.detach(), T).reshape(1))
+    assert verdict.kind == "wrong form" and "slip" not in verdict.message and "factor" not in verdict.message
+
+
+@pytest.mark.usefixtures("in_processes")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread of this process runs it")
+def test_a_wrong_answer_never_runs_in_our_process():
+    here = []
+
+    def mine(s, t, T):
+        here.append(1)
+        return (s - t.detach()).pow(3).sum()
+
+    assert not check_function(OWN, mine) and not here
 
 
 def test_only_what_holds_on_unseen_cases_is_said():

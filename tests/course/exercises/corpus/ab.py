@@ -51,7 +51,7 @@ WRONG = {
         ("mu plays no part (1 stands in its place)", lambda s, t, mu: F.relu(1 - turned(s, t)) ** 2),
         ("mu, from which the part with s and t is subtracted, is missing", lambda s, t, mu: F.relu(-turned(s, t)) ** 2),
         (
-            "t is compared with the number 0 by >=, not by >",
+            "t is compared with the number 0 so that equal values fall into the other case (>= for >)",
             lambda s, t, mu: torch.where(t >= 0, F.relu(mu - s), F.relu(mu + s)) ** 2,
         ),
         ("yours is right everywhere but where t", lambda s, t, mu: F.relu(mu - s * t.sign()) ** 2),
@@ -74,18 +74,21 @@ WRONG = {
         ("a root is taken of each sample's sum", lambda s, t, mu: hinge(s, t, mu).flatten(1).sum(dim=1).sqrt().mean()),
         ("mu plays no part (1 stands in its place)", lambda s, t, mu: summed(F.relu(1 - turned(s, t)), s)),
         (
-            "t is compared with the number 0 by >=, not by >",
+            "t is compared with the number 0 so that equal values fall into the other case (>= for >)",
             lambda s, t, mu: summed(torch.where(t >= 0, F.relu(mu - s), F.relu(mu + s)), s),
         ),
     ],
     "ab.agreement": [
         (
-            "the part with s is compared with the part with t by not =, not by =",
+            "the part with s is compared with the part with t the wrong way round (not = for =)",
             lambda s, t: ((s > 0) != (t > 0)).float().mean(),
         ),
         ("the sum stands where the mean belongs", lambda s, t: ((s > 0) == (t > 0)).float().sum()),
         ("a factor 100 (percent) is applied to the result", lambda s, t: 100 * sides_agree(s, t)),
-        ("t is compared with the number 0 by >=, not by >", lambda s, t: ((s > 0) == (t >= 0)).float().mean()),
+        (
+            "t is compared with the number 0 so that equal values fall into the other case (>= for >)",
+            lambda s, t: ((s > 0) == (t >= 0)).float().mean(),
+        ),
     ],
     "ab.stage_weights": [
         (

@@ -125,7 +125,7 @@ WRONG = {
             lambda y, classes, each: repeat_classes(y, classes, each).sort().values,
         ),
         (
-            "y is compared with a part by not =, not by =",
+            "y is compared with a part the wrong way round (not = for =)",
             lambda y, classes, each: torch.cat([(y != k).nonzero().flatten()[:each] for k in classes]),
         ),
         (

@@ -33,7 +33,10 @@ WRONG = {
             "the root of the number of samples N, the divisor of the standard deviation of the differences,",
             lambda a, b: (a - b).mean() / (a - b).std(),
         ),
-        ("the root of the number of samples N is missing", lambda a, b: (a - b).mean() / ((a - b).std() / len(a))),
+        (
+            "the root is missing: the number of samples N stands there itself",
+            lambda a, b: (a - b).mean() / ((a - b).std() / len(a)),
+        ),
         (
             "the variance stands where the standard deviation belongs",
             lambda a, b: (a - b).mean() / ((a - b).var() / len(a) ** 0.5),

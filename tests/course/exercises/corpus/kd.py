@@ -64,7 +64,7 @@ WRONG = {
         ("T, the divisor of z, is missing", lambda z, T: F.softmax(z, dim=1)),
         ("the logarithm of the softmax stands where the softmax belongs", lambda z, T: F.log_softmax(z / T, dim=1)),
         ("the sign of what goes into the softmax is turned (a minus)", lambda z, T: F.softmin(z / T, dim=1)),
-        ("the largest gap", lambda z, T: F.softmax(z, dim=1) ** (1 / T)),
+        ("rows that sum to 1", lambda z, T: F.softmax(z, dim=1) ** (1 / T)),
     ],
     "kd.loss": [
         (

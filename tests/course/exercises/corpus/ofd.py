@@ -61,14 +61,17 @@ RIGHT = {
 
 WRONG = {
     "ofd.partial_distance": [
-        ("s is compared with target by <, not by >", lambda s, t: charged(s, t.detach(), (s >= t) & (t <= 0))),
+        (
+            "s is compared with target the wrong way round (< for >)",
+            lambda s, t: charged(s, t.detach(), (s >= t) & (t <= 0)),
+        ),
         (
             "the part with s and target, a condition beside the part with target, is missing",
             lambda s, t: charged(s, t.detach(), t <= 0),
         ),
         ("the ReLU is taken of what goes into the square", lambda s, t: charged(s, t.detach(), s <= t)),
         (
-            "target is compared with the number 0 by >=, not by >",
+            "target is compared with the number 0 so that equal values fall into the other case (>= for >)",
             lambda s, t: charged(s, t.detach(), (s <= t) & (t < 0)),
         ),
         ("a ReLU is applied to s and target first", lambda s, t: (s.relu() - t.detach().relu()) ** 2),
@@ -94,7 +97,7 @@ WRONG = {
             lambda s, t, m: partial_distance(s, lifted(t, batch_margin(t))).sum() / len(s),
         ),
         (
-            "s is compared with the part with t and m by <, not by >",
+            "s is compared with the part with t and m the wrong way round (< for >)",
             lambda s, t, m: charged(s, lifted(t, m).detach(), (s >= lifted(t, m)) & (lifted(t, m) <= 0)).sum() / len(s),
         ),
         (

@@ -119,7 +119,7 @@ WRONG = {
             lambda g, y: others_of_class(g, y).mean(),
         ),
         (
-            "the part with y is compared with the part with y by not =, not by =",
+            "the part with y is compared with the part with y the wrong way round (not = for =)",
             lambda g, y: g[y[:, None] != y].mean() - g[y[:, None] == y].mean(),
         ),
     ],

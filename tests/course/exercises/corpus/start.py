@@ -25,8 +25,8 @@ RIGHT = {
 
 WRONG = {
     "start.share": [
-        ("yours returns", lambda s, t: count(s) / (count(s) + count(t))),
-        ("yours returns", lambda s, t: count(t) - count(s) + 1),
+        ("the divisor is the sum of both", lambda s, t: count(s) / (count(s) + count(t))),
+        ("the right result has no value above 1", lambda s, t: count(t) - count(s) + 1),
         ("a square is applied to the result", lambda s, t: (count(s) / count(t)) ** 2),
         (
             "the part with student and teacher is multiplied where it should be divided",

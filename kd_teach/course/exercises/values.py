@@ -1,0 +1,87 @@
+"""Answers to questions: what a value may stand for, in whatever form a learner gives it."""
+
+import re
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from kd_teach.course.exercises.exercise import Question
+from kd_teach.course.exercises.observing import equal, form, is_number, plain
+
+NUMBER = r"[-+]?\s*(?:\d{1,3}(?:[,_ ]\d{3})+(?!\d)(?:\.\d+)?|\d*[.,]?\d+)(?:e[-+]?\d+)?"
+TIMES = ("", "x", "\u00d7", "times", "fold", "-fold", "times smaller", "times larger")
+BYTES = {"b": 1.0, "bytes": 1.0} | {
+    unit: 10.0 ** (3 * power)
+    for power, units in enumerate(("kb kilobytes", "mb megabytes", "gb gigabytes", "tb terabytes"), 1)
+    for unit in units.split()
+}
+SLIPS = {  # what a number may be in place of the right one
+    "It is a hundred times too large: is it in percent?": lambda x: 100 * x,
+    "Its sign is turned.": lambda x: -x,
+    "The fraction is turned over: 1 over it is right.": lambda x: 1 / x if x else x,
+}
+
+
+def meant(mine: Any, right: Any, prompt: str) -> list:
+    """What a value may stand for, in the form of the right one; as it is where it can stand for nothing else."""
+    mine = plain(mine)
+    if isinstance(right, (set, frozenset)):
+        if isinstance(mine, np.ndarray):
+            mine = mine.tolist()
+        if isinstance(mine, str) and re.search(r"[,;\n]", mine):
+            mine = [part for part in re.split(r"[,;\n]|\band\b", mine.strip("{}[]() ")) if part.strip()]
+        return [set(map(_word, mine))] if isinstance(mine, (set, frozenset, list, tuple)) else [mine]
+    if isinstance(mine, (list, tuple)) and len(mine) == 1:
+        mine = mine[0]
+    if isinstance(mine, (np.ndarray, np.generic, Tensor)) and np.asarray(mine).size == 1:
+        mine = mine.item()
+    if isinstance(mine, str) and is_number(right):
+        return _numbers(mine.strip().replace("\u2212", "-"), prompt.casefold()) or [mine]
+    return [mine]
+
+
+def _numbers(text: str, prompt: str) -> list[float]:
+    """The numbers that a text may mean, in the unit that the prompt asks for; none where it means no number."""
+    found = re.fullmatch(rf"(?:[^\d=]*=|a? ?factor(?: of)?)?\s*({NUMBER})\s*(.*)", text, re.IGNORECASE | re.DOTALL)
+    if not found:
+        return []
+    digits, unit = found[1].replace(" ", ""), found[2].strip(" .").casefold()
+    readings = {float(re.sub("[,_]", "", digits))} if re.search(r"[,_]\d{3}|^[^,]*$", digits) else set()
+    if digits.count(",") == 1 and "." not in digits:  # in half of the world it begins the decimals
+        readings.add(float(digits.replace(",", ".").replace("_", "")))
+    if unit == "%":
+        return [x if re.search(r"percent|in %", prompt) else x / 100 for x in readings]
+    asked = next((word for word in re.findall(r"\w+", prompt) if word in BYTES), None)
+    if asked and unit in BYTES:
+        return [x * BYTES[unit] / BYTES[asked] for x in readings]
+    same_again = re.fullmatch(rf"[x\u00d7]\s*{re.escape(found[1])}", unit)  # a kernel of "9x9"
+    known = unit in TIMES or same_again or re.search(rf"\b{re.escape(unit)}\b", prompt)
+    return list(readings) if known else []
+
+
+def _word(x: Any) -> Any:
+    """A word without what people write in many ways."""
+    return re.sub(r"^the |[\s_\"'-]", "", x.strip().casefold()) if isinstance(x, str) else x
+
+
+def judged(question: Question, mine: Any) -> tuple[str, str]:
+    """The kind of answer and what to say about it."""
+    right = question.answer()
+    values = meant(mine, right, question.prompt)
+
+    def is_(value: Any) -> bool:
+        (value,) = meant(value, value, question.prompt)
+        return any(equal(x, value, question.rtol) for x in values)
+
+    if is_(right):
+        return "correct", "correct."
+    if hints := [hint for hint, value in question.wrong.items() if is_(value)]:
+        return "named mistake", f"not so. {hints[0]}"
+    if is_number(right) and (slips := [words for words, slip in SLIPS.items() if is_(slip(right))]):
+        return "relation", f"not so. {slips[0]}"
+    if not any(type(x) is type(right) or isinstance(x, set) or (is_number(x) and is_number(right)) for x in values):
+        expected = "a number" if is_number(right) else form(right)
+        advice = ": write a number, without quotes" if isinstance(mine, str) and is_number(right) else ""
+        return "wrong form", f"expected {expected}, got {repr(mine)[:40] if advice else form(plain(mine))}{advice}."
+    return "gap", f'not so. hint("{question.name}") gives a step.'
