@@ -207,7 +207,7 @@ def attention(scene: Scene):
 @shows(plots.attention_bars)
 def attention_by_stage(scene: Scene):
     shares = scene.every(
-        lambda f: [plots.attention_in_mask(attention_map(stage), scene.masks).mean() for stage in f.stages]
+        lambda f: [plots.attention_in_mask(attention_map(stage), scene.masks).mean().item() for stage in f.stages]
     )
     return plots.attention_bars(shares, area=scene.masks.double().mean().item())
 
