@@ -106,7 +106,7 @@ IMAGE = torch.zeros(3, 4, 4, dtype=torch.uint8)
         (lambda: plots.soft_targets(LOGITS, CLASSES, label=4), "label is 4"),
         (lambda: plots.soft_targets(LOGITS, CLASSES, top=0), "top is 0"),
         (lambda: plots.soft_targets_by_network({}, CLASSES), "No logits"),
-        (lambda: plots.soft_targets_by_network({"t": LOGITS, "s": LOGITS[:3]}, CLASSES), "with logits of 's' for 3 classes"),
+        (lambda: plots.soft_targets_by_network({"t": LOGITS, "s": LOGITS[:3]}, CLASSES), "of 's' for 3 classes"),
         (lambda: plots.soft_targets_by_network({"t": LOGITS}, CLASSES, temperature=0), "temperature is 0"),
         (lambda: plots.soft_target_report(IMAGE[:1], LOGITS, CLASSES), r"\(1, 4, 4\); expected uint8"),
         (lambda: plots.soft_target_report(IMAGE.float(), LOGITS, CLASSES), "float64"),
