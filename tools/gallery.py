@@ -1,15 +1,15 @@
 """Draw every kind of picture once, on real features, into docs/gallery: python tools/gallery.py
 
 The networks are the shipped shapes10 teacher, a resnet8 trained alone and its twin trained with FitNet's hints, on
-the same images from the same start; these runs are kept in the cache folder and trained only once. FSP's and AB's
-first phases, FT's paraphraser and CRD run for a few short epochs. The pictures of a study show the shipped results.
+the same images from the same start; these runs are kept in the cache folder and trained only once. FSP's
+first phase and FT's paraphraser run for a few short epochs. The pictures of a study show the shipped results.
 """
 
 import argparse
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -128,22 +128,16 @@ class Scene:
 
     @cached_property
     def fsp(self) -> list[Features]:
-        return list(self.first_phase("fsp"))
-
-    @cached_property
-    def ab(self) -> list[Features]:
-        return list(self.first_phase("ab"))
-
-    def first_phase(self, method: str) -> Iterator[Features]:
-        """What a fresh student shows before and after each epoch of a method's first phase, on 1,000 images."""
+        """What a fresh student shows before and after each epoch of FSP's first phase, on 1,000 images."""
         torch.manual_seed(0)
         data = load_data("shapes10", samples=1000, val=0)
-        run = Distiller(method, student=create_model("resnet8"), teacher=self.teacher, data=data)
-        yield self.look(run.student)
+        run = Distiller("fsp", student=create_model("resnet8"), teacher=self.teacher, data=data)
+        seen = [self.look(run.student)]
         for record in train(run, data, Settings(epochs=16, batch_size=32)):
             if record.phase != "initialise":
                 break
-            yield self.look(run.student)
+            seen.append(self.look(run.student))
+        return seen
 
     @cached_property
     def paraphraser(self) -> tuple[FTLoss, Tensor]:
@@ -193,9 +187,9 @@ def class_similarity(scene: Scene):
     return plots.class_similarity_report(means, scene.classes)
 
 
-@shows(plots.calibration_report)
+@shows(plots.reliability_diagram)
 def calibration(scene: Scene):
-    return plots.calibration_report(scene.every(lambda f: f.logits), scene.labels)
+    return plots.reliability_diagram(scene.every(lambda f: f.logits), scene.labels)
 
 
 @shows(plots.gradient_by_temperature)
@@ -204,23 +198,23 @@ def gradient_by_temperature(scene: Scene):
     return plots.gradient_by_temperature(z_s, scene.t.logits, scene.labels)
 
 
-@shows(plots.attention_report)
+@shows(plots.attention_grid)
 def attention(scene: Scene):
-    maps = scene.every(lambda f: [attention_map(stage) for stage in f.stages])
-    return plots.attention_report(scene.images, maps, masks=scene.masks, shown=3)
+    maps = scene.every(lambda f: attention_map(f.stages[2][:3]))
+    return plots.attention_grid(scene.images[:3], maps, masks=scene.masks[:3])
+
+
+@shows(plots.attention_bars)
+def attention_by_stage(scene: Scene):
+    shares = scene.every(
+        lambda f: [plots.attention_in_mask(attention_map(stage), scene.masks).mean().item() for stage in f.stages]
+    )
+    return plots.attention_bars(shares, area=scene.masks.double().mean().item())
 
 
 @shows(plots.channel_report)
 def channels(scene: Scene):
     return plots.channel_report(scene.images[ONE], scene.every(lambda f: f.stages[1][ONE]), mask=scene.masks[ONE])
-
-
-@shows(plots.hint_report)
-def hints(scene: Scene):
-    hint = scene.t.stages[1][HALF[1]]
-    guesses = scene.students(lambda f: carried_over(f.stages[1], scene.t.stages[1]))
-    scores = {name: plots.r_squared(guessed, hint) for name, guessed in guesses.items()}
-    return plots.hint_report(hint[0], {name: guessed[0] for name, guessed in guesses.items()}, scores)
 
 
 @shows(plots.sigma_report)
@@ -252,6 +246,28 @@ def channel_histogram(scene: Scene):
     return plots.channel_histogram(scene.t.preacts[1][:, 0].flatten(), weight=weight, bias=bias, margin=margin)
 
 
+@shows(plots.activation_boundaries)
+def boundaries(scene: Scene):
+    """A toy of two inputs and eight neurons, trained with AB alone."""
+    points, labels = disc_and_ring()
+    teacher = train_teacher(points, labels)
+    student = train_student(teacher, points)[300]
+    return plots.activation_boundaries({"teacher": teacher, "distilled student": student}, points, labels)
+
+
+@shows(plots.r_squared_bars)
+def hints(scene: Scene):
+    hint = scene.t.stages[1][HALF[1]]
+    guesses = scene.students(lambda f: carried_over(f.stages[1], scene.t.stages[1]))
+    return plots.r_squared_bars({name: plots.r_squared(guessed, hint) for name, guessed in guesses.items()})
+
+
+@shows(plots.flow_matrix)
+def flows(scene: Scene):
+    """The teacher's last step."""
+    return plots.flow_matrix(steps_of(scene.t)[-1].mean(dim=0))
+
+
 @shows(plots.hinge_report)
 def hinge(scene: Scene):
     s = torch.linspace(-3, 3, 241)
@@ -264,23 +280,6 @@ def agreement(scene: Scene):
     held_out = [p[HALF[1]] for p in scene.t.preacts]
     guesses = scene.students(lambda f: [carried_over(s, t) for s, t in zip(f.preacts, scene.t.preacts, strict=True)])
     return plots.sign_agreement_bars({name: sign_agreement(maps, held_out) for name, maps in guesses.items()})
-
-
-@shows(plots.sign_agreement_curves)
-def sign_agreement_curves(scene: Scene):
-    """AB's first phase: neuron i is trained to stand where the teacher's neuron i stands."""
-    shares = torch.stack([sign_agreement(f.preacts, scene.t.preacts) for f in scene.ab])
-    return plots.sign_agreement_curves({"student distilled": shares})
-
-
-@shows(plots.boundaries_report)
-def boundaries(scene: Scene):
-    """A toy of two inputs and eight neurons, trained with AB alone."""
-    points, labels = disc_and_ring()
-    teacher = train_teacher(points, labels)
-    steps = train_student(teacher, points)
-    students = {f"distilled student, step {step}": fan for step, fan in steps.items()}
-    return plots.boundaries_report(teacher, students, points, labels)
 
 
 @shows(plots.reconstructions)
@@ -324,13 +323,6 @@ def similar_regions(scene: Scene):
 def steps_of(f: Features) -> list[Tensor]:
     """FSP's matrices (N, m, n) of each pair of maps that follow each other."""
     return [fsp_matrix(a, b) for a, b in pairwise((f.stem, *f.stages))]
-
-
-@shows(plots.flow_report)
-def flows(scene: Scene):
-    """The student stands at the end of FSP's first phase."""
-    networks = {"teacher": scene.t, "student distilled": scene.fsp[-1]}
-    return plots.flow_report({name: [g.mean(dim=0) for g in steps_of(f)] for name, f in networks.items()}, PAIRS)
 
 
 @shows(plots.flow_history)
@@ -453,9 +445,9 @@ def costs(scene: Scene):
     return plots.cost_report(pd.DataFrame({"seconds per step": seconds, "MB": memory}), baseline="alone")
 
 
-@shows(plots.layer_similarity_report)
+@shows(plots.layer_similarity)
 def layers(scene: Scene):
-    return plots.layer_similarity_report(scene.students(lambda f: layer_similarity(scene.t, f)))
+    return plots.layer_similarity(layer_similarity(scene.t, scene.features["student distilled"]))
 
 
 @shows(plots.difference_forest)

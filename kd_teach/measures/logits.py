@@ -1,7 +1,8 @@
 """What is measured on logits: is the student right, does it follow its teacher, does it know when it errs.
 
 Every function takes the logits of a whole split, (N, K), as `training.predict` returns them, and labels (N,)
-of class numbers 0..K-1. Nothing here knows a model.
+of class numbers 0..K-1; other shapes, no samples, or a label outside 0..K-1 are a ValueError. Nothing here knows a
+model.
 """
 
 import torch
@@ -9,15 +10,7 @@ from torch import Tensor
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Share of samples, 0..1, whose largest logit stands at the label.
-
-    Args:
-        logits: (N, K).
-        labels: (N,) class numbers.
-
-    Raises:
-        ValueError: shapes that do not fit, no samples, or a label outside 0..K-1.
-    """
+    """Share of samples, 0..1, whose largest logit stands at the label."""
     check_logits(logits, labels)
     return (logits.argmax(dim=1) == labels).double().mean().item()
 
@@ -30,9 +23,6 @@ def agreement(z_s: Tensor, z_t: Tensor) -> float:
 
     Args:
         z_s, z_t: logits (N, K) of student and teacher for the same samples in the same order.
-
-    Raises:
-        ValueError: shapes that differ, or no samples.
     """
     check_logits(z_s)
     if z_s.shape != z_t.shape:
@@ -52,12 +42,7 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, *, bins: int = 15
     The value depends on the number of bins: compare only ECEs with equal `bins`.
 
     Args:
-        logits: (N, K).
-        labels: (N,) class numbers.
         bins: number of intervals; the paper's 15.
-
-    Raises:
-        ValueError: as for `accuracy`, or less than one bin.
     """
     confidence, accuracy, count = reliability(logits, labels, bins=bins)
     gaps = torch.where(count > 0, (accuracy - confidence).abs(), 0.0)
@@ -68,15 +53,10 @@ def reliability(logits: Tensor, labels: Tensor, *, bins: int = 15) -> tuple[Tens
     """Mean confidence, accuracy and number of samples in each bin of confidence, the intervals (a, b].
 
     Args:
-        logits: (N, K).
-        labels: (N,) class numbers.
         bins: number of intervals.
 
     Returns:
         Three tensors (bins,); the first two are NaN where a bin is empty.
-
-    Raises:
-        ValueError: as for `accuracy`, or less than one bin.
     """
     check_logits(logits, labels)
     if bins < 1:
@@ -97,7 +77,6 @@ def mean_soft_targets(logits: Tensor, labels: Tensor, temperature: float = 4.0) 
     https://arxiv.org/abs/1503.02531
 
     Args:
-        logits: (N, K).
         labels: (N,) class numbers; every class must have a sample, as there is no mean of nothing.
         temperature: T > 0; the higher, the softer.
 
@@ -127,8 +106,6 @@ def confusion(logits: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Confusion matrix (K, K) of counts, int64: row = true class, column = predicted class.
 
     Args:
-        logits: (N, K).
-        labels: (N,) class numbers.
         classes: K, as a check that network and data speak of the same classes.
 
     Raises:

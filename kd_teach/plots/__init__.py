@@ -1,21 +1,21 @@
 """Pictures. Numbers go in, Axes come out: nothing here knows a network, a method or a data set.
 
-Call `use_style()` once. A function draws on the `ax` that it is given, or else on a new figure, and returns
-the Axes; those named report make and return a whole Figure. In a notebook, end the last line of a
-cell with a semicolon, or Jupyter shows the returned object too.
+Call `use_style()` once. A function draws on the `ax` that it is given, or else on a new figure (4 to 8 inches wide),
+and returns the Axes; those named report make and return a whole Figure. Names that contain "teacher", "alone" or
+"distil" have their fixed colours. What does not fit (nothing to draw, shapes, counts, types, unknown names, numbers
+that are NaN or impossible) is a ValueError that says what came and what was expected, and no empty figure stays. In
+a notebook, end the last line of a cell with a semicolon, or Jupyter shows the returned object too.
 """
 
-from kd_teach.plots.attention import attention_bars, attention_grid, attention_in_mask, attention_report
+from kd_teach.plots.attention import attention_bars, attention_grid, attention_in_mask
 from kd_teach.plots.bars import accuracy_bars
 from kd_teach.plots.boundaries import (
     activation_boundaries,
-    boundaries_report,
     hinge_report,
     side_loss,
     sign_agreement_bars,
-    sign_agreement_curves,
 )
-from kd_teach.plots.calibration import calibration_report, confidence_histogram, reliability_diagram
+from kd_teach.plots.calibration import reliability_diagram
 from kd_teach.plots.channels import channel_grid, channel_report, channel_sigmas, maps_beside_photos, sigma_report
 from kd_teach.plots.comparisons import (
     cost_report,
@@ -24,14 +24,14 @@ from kd_teach.plots.contrast import information_bound, score_histograms
 from kd_teach.plots.curves import accuracy_curves, training_curves, training_report
 from kd_teach.plots.distances import angle_histogram, distance_histogram, relation_report
 from kd_teach.plots.factors import factor_maps, project_channels, reconstructions
-from kd_teach.plots.flow import flow_distances, flow_history, flow_matrix, flow_report
+from kd_teach.plots.flow import flow_distances, flow_history, flow_matrix
 from kd_teach.plots.gradients import gradient_by_layer, gradient_by_temperature, gradient_cosines
 from kd_teach.plots.images import image_grid
-from kd_teach.plots.layers import layer_similarity, layer_similarity_report
+from kd_teach.plots.layers import layer_similarity
 from kd_teach.plots.lookalikes import class_similarity, class_similarity_report, similarity_order
 from kd_teach.plots.margins import channel_histogram, loss_plane, loss_plane_report
 from kd_teach.plots.neighbours import neighbour_bars, neighbour_report
-from kd_teach.plots.regressors import fit_regressor, hint_report, r_squared, r_squared_bars
+from kd_teach.plots.regressors import fit_regressor, r_squared, r_squared_bars
 from kd_teach.plots.responses import soft_target_report, soft_targets, soft_targets_by_network
 from kd_teach.plots.selectivity import (
     block_means,
@@ -65,10 +65,7 @@ __all__ = [
     "attention_bars",
     "attention_grid",
     "attention_in_mask",
-    "attention_report",
     "block_means",
-    "boundaries_report",
-    "calibration_report",
     "channel_grid",
     "channel_histogram",
     "channel_order",
@@ -76,7 +73,6 @@ __all__ = [
     "channel_sigmas",
     "class_similarity",
     "class_similarity_report",
-    "confidence_histogram",
     "cost_report",
     "difference_forest",
     "distance_histogram",
@@ -86,14 +82,12 @@ __all__ = [
     "flow_distances",
     "flow_history",
     "flow_matrix",
-    "flow_report",
     "gain_grid",
     "gradient_by_layer",
     "gradient_by_temperature",
     "gradient_cosines",
     "gram_row",
     "hinge_report",
-    "hint_report",
     "image_grid",
     "information_bound",
     "kernel_blocks",
@@ -101,7 +95,6 @@ __all__ = [
     "kernel_matrix",
     "kernels_report",
     "layer_similarity",
-    "layer_similarity_report",
     "loss_plane",
     "loss_plane_report",
     "maps_beside_photos",
@@ -118,7 +111,6 @@ __all__ = [
     "side_loss",
     "sigma_report",
     "sign_agreement_bars",
-    "sign_agreement_curves",
     "similar_regions",
     "similar_regions_report",
     "similarity_matrix",

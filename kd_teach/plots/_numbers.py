@@ -1,6 +1,6 @@
 """What every picture does with its input first: make it an array, and refuse what doesn't fit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,6 +21,21 @@ def to_array(values: Numbers, name: str, shape: str) -> np.ndarray:
     if array.ndim != shape.count(",") + (not shape.endswith(",)")) or 0 in array.shape:
         raise ValueError(f"{name} has shape {tuple(array.shape)}; expected {shape}, nothing empty.")
     return array.numpy()
+
+
+def named(
+    values: Mapping[str, Numbers], what: str, shape: str, example: str, *, alike: bool = False
+) -> dict[str, np.ndarray]:
+    """What is drawn under several names: at least one (else the error has `example`), finite, `alike` of one shape."""
+    if not values:
+        raise ValueError(f"No {what} to draw; pass at least one: {{{example}}}.")
+    arrays = {name: to_array(value, f"{what} of {name!r}", shape).astype(float) for name, value in values.items()}
+    first = next(iter(arrays.values()))
+    for name, array in arrays.items():
+        check_finite(array, f"{what} of {name!r}")
+        if alike and array.shape != first.shape:
+            raise ValueError(f"{what} of {name!r} has shape {array.shape}, the first {first.shape}; pass equal ones.")
+    return arrays
 
 
 def check_names(classes: Sequence[str], count: int, name: str) -> None:

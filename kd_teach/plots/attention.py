@@ -13,13 +13,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
-from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
+from kd_teach.plots._numbers import Numbers, check_finite, check_images, named, to_array
 from kd_teach.plots.images import LETTER, WIDTH, image_grid
 
 HEAT = 0.6  # how much of an overlay is heat map; the rest is the image in grey
@@ -37,9 +35,6 @@ def attention_in_mask(maps: Numbers, masks: Numbers) -> Tensor:
     Args:
         maps: (N, h, w) or, of square grids, (N, hw); no entry below 0.
         masks: (N, H, W) bool, True on the object.
-
-    Raises:
-        ValueError: shapes or types that do not fit, negative or not finite entries.
     """
     masks = to_array(masks, "masks", "(N, H, W)")
     if masks.dtype != bool:
@@ -53,11 +48,7 @@ def attention_in_mask(maps: Numbers, masks: Numbers) -> Tensor:
 
 
 def upsample(maps: Numbers, size: tuple[int, int]) -> Tensor:
-    """Maps (N, h, w), or (N, hw) of square grids, at the size (H, W) of the images: (N, H, W), linear in between.
-
-    Raises:
-        ValueError: another shape, hw that is no square, negative or not finite entries.
-    """
+    """Maps (N, h, w), or (N, hw) of square grids, at the size (H, W) of the images: (N, H, W), linear in between."""
     flat = torch.as_tensor(maps).ndim == 2
     maps = to_array(maps, "maps", "(N, hw)" if flat else "(N, h, w)").astype(float)
     check_finite(maps, "maps")
@@ -87,10 +78,6 @@ def attention_grid(
         masks: (N, H, W) bool, True on the object: outlined in yellow. Over each picture stands the share of its
             attention inside, over each column their mean, over the images the share of the area that the object has.
         title: what stands over all.
-        ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
-
-    Raises:
-        ValueError: no columns, shapes, types or counts that do not fit.
     """
     images = to_array(images, "images", "(N, 3, H, W)")
     check_images(images, "images", "(N, 3, H, W)")
@@ -154,18 +141,11 @@ def attention_bars(
     """Mean share of attention on the object by stage, a bar per network, in percent.
 
     Args:
-        shares: network's name -> one share 0..1 per stage: `attention_in_mask(...).mean()`. Names that contain
-            "teacher", "alone" or "distilled" have their fixed colours (`style.colours`).
+        shares: network's name -> one share 0..1 per stage: `attention_in_mask(...).mean()`.
         area: share of the images that the object covers: what attention to nothing in particular would have.
         stages: their names; None counts them from 1.
-        ax: where to draw; None makes a figure of 8 x 3 inches.
-
-    Raises:
-        ValueError: no networks, different numbers of stages, or a number that is no share.
     """
-    if not shares:
-        raise ValueError("No shares to draw; pass at least one network: {'teacher': [0.2, 0.3, 0.6]}.")
-    heights = {name: to_array(values, f"shares of {name!r}", "(stages,)") for name, values in shares.items()}
+    heights = named(shares, "shares", "(stages,)", "'teacher': [0.2, 0.3, 0.6]")
     count = len(next(iter(heights.values())))
     stages = [f"stage {k}" for k in range(1, count + 1)] if stages is None else stages
     for name, values in heights.items():
@@ -188,39 +168,3 @@ def attention_bars(
     ax.set_title("Attention on the object: above the dashed line is more than chance")
     ax.legend(loc="upper left", ncols=4)
     return ax
-
-
-def attention_report(
-    images: Numbers, maps: Mapping[str, Sequence[Numbers]], *, masks: Numbers | None = None, shown: int = 4
-) -> Figure:
-    """Networks and their stages side by side, 8 inches wide; below, with masks, their shares of attention.
-
-    Args:
-        images: (N, 3, H, W) uint8.
-        maps: network's name -> its stages, each (N, h, w) or (N, hw).
-        masks: (N, H, W) bool, True on the object; needed for the shares.
-        shown: how many images to draw, the first ones; the bars are a mean over all N.
-
-    Raises:
-        ValueError: as for `attention_grid` and `attention_bars`.
-    """
-    flat = {f"{name}, stage {k}": f for name, stages in maps.items() for k, f in enumerate(stages, 1)}
-    if masks is not None:
-        shares = {name: [attention_in_mask(f, masks).mean().item() for f in stages] for name, stages in maps.items()}
-    head = lambda values: torch.as_tensor(values)[:shown]
-    some_masks = None if masks is None else head(masks)
-    grid = attention_grid(head(images), {name: head(f) for name, f in flat.items()}, masks=some_masks)
-    headers = ["image"]
-    for name, stages in maps.items():  # the network's name stands once, over the middle one of its stages
-        middle = (len(stages) + 1) // 2
-        headers += [f"{name}\nstage {k}" if k == middle else f"stage {k}" for k in range(1, len(stages) + 1)]
-    label_columns(grid, headers, "Where each network looks, stage by stage")
-    for outline in grid.collections:  # finer, for small pictures
-        outline.set(linewidth=0.8, path_effects=[patheffects.withStroke(linewidth=1.6, foreground="black")])
-    if masks is not None:
-        figure, height = grid.figure, grid.figure.get_figheight()
-        top, bottom = figure.add_gridspec(2, 1, height_ratios=(height, 2.7))
-        grid.set_subplotspec(top)
-        attention_bars(shares, area=torch.as_tensor(masks).double().mean().item(), ax=figure.add_subplot(bottom))
-        figure.set_size_inches(WIDTH, height + 2.7)
-    return grid.figure

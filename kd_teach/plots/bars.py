@@ -12,14 +12,9 @@ def accuracy_bars(results: Mapping[str, float | Sequence[float]], *, ax: Axes | 
     """Accuracy of each network in percent: a bar for the mean over seeds, its value, and a dot for each seed.
 
     Args:
-        results: network's name -> accuracy as a share 0..1, or one share per seed. Names that contain
-            "teacher", "alone" or "distilled" have their fixed colours (`style.colours`).
-        ax: where to draw; None makes a figure of 7 x 4 inches.
+        results: network's name -> accuracy as a share 0..1, or one share per seed.
 
     Bars start at zero, so that their heights compare as the numbers do.
-
-    Raises:
-        ValueError: no results, a network without a number, or a number that is no share.
     """
     if not results:
         raise ValueError("No results to draw; pass at least one: {'student alone': 0.75}.")

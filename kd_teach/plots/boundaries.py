@@ -12,10 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, to_array
+from kd_teach.plots._numbers import Numbers, check_finite, named, to_array
 
 GRID = 80  # points per side at which the plane is asked how many neurons disagree
 DASHES = ("-", "--", ":", "-.")
@@ -34,10 +33,6 @@ def side_loss(
         hinge: (M,) what the loss charges for each.
         fires: whether the teacher's neuron fires (t > 0), so that the right side is above 0, or not (t <= 0).
         margin: mu > 0, how far beyond the boundary the charge ends; drawn as a line.
-        ax: where to draw; None makes a figure of 5 x 3.6 inches.
-
-    Raises:
-        ValueError: shapes that do not fit, values that are not finite, or a margin that is not positive.
     """
     student, hinge = to_array(student, "student", "(M,)"), to_array(hinge, "hinge", "(M,)")
     check_finite(hinge, "hinge")
@@ -68,9 +63,6 @@ def hinge_report(student: Numbers, fires: Numbers, silent: Numbers, *, margin: f
         student: (M,) values before the ReLU, increasing.
         fires, silent: (M,) what the loss charges in the two cases.
         margin: as for `side_loss`.
-
-    Raises:
-        ValueError: as for `side_loss`.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharey=True)
     with style.closed_on_error(figure):
@@ -84,15 +76,14 @@ def sign_agreement_bars(agreement: Mapping[str, Numbers], *, ax: Axes | None = N
 
     Args:
         agreement: network's name -> (S,) shares 0..1, as `sign_agreement` gives them.
-        ax: where to draw; None makes a figure of 7 x 3.6 inches.
 
     The line at 50 % is what a coin for each neuron would reach; neurons that are mostly silent make it easy to do
     better.
-
-    Raises:
-        ValueError: no networks, other numbers of stages, or a number that is no share.
     """
-    shares = _shares(agreement, "(S,)")
+    shares = named(agreement, "agreement", "(S,)", "'student alone': shares", alike=True)
+    for name, share in shares.items():
+        if share.min() < 0 or share.max() > 1:
+            raise ValueError(f"The agreement of {name!r} holds {share.tolist()}; expected shares, 0..1.")
     stages = len(next(iter(shares.values())))
     ax = style.axes(ax, figsize=(7, 3.6))
     width = 0.8 / len(shares)
@@ -104,33 +95,6 @@ def sign_agreement_bars(agreement: Mapping[str, Numbers], *, ax: Axes | None = N
     ax.set_xticks(range(stages), [f"stage {stage + 1}" for stage in range(stages)])
     ax.set(ylim=(0, 109), yticks=range(0, 101, 20), ylabel="same side as the teacher (%)")
     ax.set_title("How many neurons are on the teacher's side")
-    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    return ax
-
-
-def sign_agreement_curves(agreement: Mapping[str, Numbers], *, ax: Axes | None = None) -> Axes:
-    """The share of neurons that are on the teacher's side by epoch, in percent: colour = network, dash = stage.
-
-    Args:
-        agreement: network's name -> (E, S) shares 0..1 after each epoch; E may differ. A row 0 before the first epoch
-            is counted as epoch 0.
-        ax: where to draw; None makes a figure of 7 x 3.6 inches.
-
-    Raises:
-        ValueError: no networks, other numbers of stages, more than four stages, or a number that is no share.
-    """
-    shares = _shares(agreement, "(E, S)")
-    stages = next(iter(shares.values())).shape[1]
-    if stages > len(DASHES):
-        raise ValueError(f"{stages} stages came; at most {len(DASHES)} can be told apart: pass some of the columns.")
-    ax = style.axes(ax, figsize=(7, 3.6))
-    for (name, share), colour in zip(shares.items(), style.colours(shares), strict=True):
-        for stage, dash in zip(range(stages), DASHES, strict=False):
-            ax.plot(100 * share[:, stage], dash, color=colour, label=f"{name}, stage {stage + 1}")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.set(xlabel="epoch (0 = before the first)", ylabel="same side as the teacher (%)")
-    ax.set_title("Neurons move to the teacher's side")
-    ax.grid(True)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
@@ -149,10 +113,6 @@ def activation_boundaries(
             the darker the plane, the more neurons are on different sides in the two; it is that number that AB lowers.
         points: (N, 2) inputs.
         labels: (N,) 0 or 1, shown as two kinds of dots.
-        ax: where to draw; None makes a figure of 5 x 4.4 inches.
-
-    Raises:
-        ValueError: shapes that do not fit, more than two fans, or two of different width.
     """
     points = to_array(points, "points", "(N, 2)")
     labels = np.zeros(len(points)) if labels is None else to_array(labels, "labels", "(N,)")
@@ -186,45 +146,12 @@ def activation_boundaries(
     return ax
 
 
-def boundaries_report(
-    teacher: tuple[Numbers, Numbers],
-    students: Mapping[str, tuple[Numbers, Numbers]],
-    points: Numbers,
-    labels: Numbers | None = None,
-) -> Figure:
-    """The teacher's fan, and each student's over it with the share of (point, neuron) pairs on the same side.
-
-    Args:
-        teacher: weight (n, 2) and bias (n,).
-        students: name -> weight (n, 2) and bias (n,), for instance before and after AB.
-        points, labels: as for `activation_boundaries`.
-
-    Raises:
-        ValueError: as for `activation_boundaries`.
-    """
-    count = 1 + len(students)
-    figure, panels = plt.subplots(1, count, figsize=(3 * count, 3.3), layout="constrained", squeeze=False)
-    with style.closed_on_error(figure):
-        activation_boundaries({"teacher": teacher}, points, labels, ax=panels[0][0])
-        fires = _fires(_fan("teacher", *teacher), points)
-        for ax, (name, fan) in zip(panels[0][1:], students.items(), strict=True):
-            activation_boundaries({"teacher": teacher, name: fan}, points, labels, ax=ax)
-            same = (fires == _fires(_fan(name, *fan), points)).mean()
-            ax.set(title=f"{100 * same:.1f} % on the same side", ylabel="")
-    return figure
-
-
 def _segments(weight: np.ndarray, bias: np.ndarray, reach: float) -> np.ndarray:
     """Pieces (n, 2, 2) of the lines w.x + b = 0 that are long enough to cross the square up to `reach`."""
     square = (weight**2).sum(axis=1, keepdims=True)
     nearest = -bias[:, None] * weight / square  # of each line to the origin
     along = np.stack([-weight[:, 1], weight[:, 0]], axis=1) / np.sqrt(square)
     return np.stack([nearest - 2 * reach * along, nearest + 2 * reach * along], axis=1)
-
-
-def _fires(fan: tuple[np.ndarray, np.ndarray], points: Numbers) -> np.ndarray:
-    weight, bias = fan
-    return to_array(points, "points", "(N, 2)") @ weight.T + bias > 0
 
 
 def _fan(name: str, weight: Numbers, bias: Numbers) -> tuple[np.ndarray, np.ndarray]:
@@ -234,15 +161,3 @@ def _fan(name: str, weight: Numbers, bias: Numbers) -> tuple[np.ndarray, np.ndar
             f"{name!r} has weights {weight.shape} and biases {bias.shape}; expected (n, 2), no row zero, and (n,)."
         )
     return weight, bias
-
-
-def _shares(agreement: Mapping[str, Numbers], shape: str) -> dict[str, np.ndarray]:
-    if not agreement:
-        raise ValueError("No networks to draw; pass at least one: {'student alone': shares}.")
-    shares = {name: to_array(share, f"agreement of {name!r}", shape) for name, share in agreement.items()}
-    for name, share in shares.items():
-        if not ((share >= 0) & (share <= 1)).all():
-            raise ValueError(f"The agreement of {name!r} holds {share.tolist()}; expected shares, 0..1.")
-    if len({share.shape[-1] for share in shares.values()}) > 1:
-        raise ValueError(f"The networks have {[share.shape[-1] for share in shares.values()]} stages; pass the same.")
-    return shares

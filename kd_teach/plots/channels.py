@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
+from kd_teach.plots._numbers import Numbers, check_finite, check_images, named, to_array
 from kd_teach.plots.attention import attention_in_mask, label_columns
 from kd_teach.plots.images import WIDTH, image_grid
 
@@ -40,7 +40,6 @@ def channel_grid(
         columns: pictures per row.
         sort: the most active first (mean of |f|); else in the order given.
         mask: (H, W) bool, True on the object: outlined in every channel, which is drawn with so many pixels then.
-        ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
 
     A map with negative entries gets colours of which grey is zero, blue above, red below; else dark is zero.
 
@@ -96,14 +95,9 @@ def channel_report(
 
     Each network has its own colours: only its own channels compare in brightness, and channel 5 of one network has
     nothing to do with channel 5 of another.
-
-    Raises:
-        ValueError: no networks, or as for `channel_grid`.
     """
     image = _image(image)
-    if not maps:
-        raise ValueError("No maps to draw; pass at least one network: {'teacher': f.stages[1][0]}.")
-    maps = {name: to_array(f, f"maps of {name!r}", "(C, h, w)") for name, f in maps.items()}
+    maps = named(maps, "maps", "(C, h, w)", "'teacher': f.stages[1][0]")
     figure = plt.figure(figsize=(WIDTH, 2.1 * len(maps)), layout="constrained")
     cells = figure.add_gridspec(len(maps), 2, width_ratios=(1, 6))
     mask = None if mask is None else to_array(mask, "mask", "(H, W)")
@@ -137,27 +131,18 @@ def maps_beside_photos(
         names: what stands beside the N photos, such as their classes.
         title: what stands over all.
         label: what the colours mean.
-        ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
 
     Maps with negative entries get colours of which grey is zero, blue above, red below; else dark is zero.
-
-    Raises:
-        ValueError: no columns, not finite, or shapes and counts that do not fit.
     """
     photos = to_array(photos, "photos", "(N, 3, H, W)")
     check_images(photos, "photos", "(N, 3, H, W)")
-    if not maps:
-        raise ValueError("No maps to draw; pass at least one column: {'teacher': f.stages[1][:, 0]}.")
-    columns = {name: to_array(f, f"maps of {name!r}", "(N, h, w)").astype(float) for name, f in maps.items()}
-    count, _, height, width = photos.shape
-    shapes = {f.shape for f in columns.values()}
-    if len(shapes) > 1 or {len(names), *(len(f) for f in columns.values())} != {count}:
-        raise ValueError(
-            f"{count} photos came with {len(names)} names and maps of shapes {sorted(shapes)}; pass one name and, in "
-            "every column, one map per photo, all of one size."
-        )
+    columns = named(maps, "maps", "(N, h, w)", "'teacher': f.stages[1][:, 0]", alike=True)
     stacked = np.stack(list(columns.values()), axis=1)  # (N, columns, h, w)
-    check_finite(stacked, "maps")
+    count, _, height, width = photos.shape
+    if not len(names) == len(stacked) == count:
+        raise ValueError(
+            f"{count} photos came with {len(names)} names and {len(stacked)} maps a column; pass one of each per photo."
+        )
     colour = colour_scale(stacked)
     rows, across = (np.arange(size) * stacked.shape[i] // size for size, i in ((height, 2), (width, 3)))
     painted = colour.cmap(colour.norm(stacked[:, :, rows][:, :, :, across]), bytes=True)[..., :3]
@@ -180,10 +165,6 @@ def channel_sigmas(variances: Numbers, *, spreads: Numbers | None = None, ax: Ax
         variances: (C,) sigma^2 of one stage, as `VIDLoss.variances()` returns them.
         spreads: (C,) standard deviation of each teacher channel over images and places, drawn as a tick: the sigma of
             a student that knows its mean only. The further a bar ends below its tick, the more the student knows.
-        ax: where to draw; None makes a figure of 8 x 3 inches.
-
-    Raises:
-        ValueError: shapes that do not fit, a sigma^2 that is not positive, a negative spread.
     """
     sigmas = np.sqrt(_variances(variances))
     order = np.argsort(sigmas, kind="stable")
@@ -215,9 +196,6 @@ def sigma_report(
         maps: (C, h, w) the teacher's feature map of one image.
         image: (3, H, W) uint8, shown beside them.
         count: channels in each of the two rows.
-
-    Raises:
-        ValueError: as for `channel_sigmas` and `channel_grid`, or another number of maps.
     """
     sigmas = np.sqrt(_variances(variances))
     maps = to_array(maps, "maps", "(C, h, w)").astype(float)

@@ -14,9 +14,6 @@ def cost_report(costs: pd.DataFrame, *, baseline: str | None = None) -> Figure:
     Args:
         costs: a row per method, a column per cost; a column's name is the axis label ("seconds per epoch", "MB").
         baseline: a row to compare with: the others' bars say how many times as much they need.
-
-    Raises:
-        ValueError: an empty table, values that are negative or not finite, a baseline that is not in the table.
     """
     if costs.empty:
         raise ValueError("The table of costs is empty; expected a row per method and a column per cost.")

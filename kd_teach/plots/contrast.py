@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, to_array
-from kd_teach.plots.similarities import some
+from kd_teach.plots._numbers import Numbers, named, to_array
 
 PARTNERS, STRANGERS = style.OTHERS[2], style.OTHERS[3]
 
@@ -24,15 +23,8 @@ def score_histograms(
         positive: (P,) scores of partners, such as cosines.
         negative: (M,) scores of strangers. Both histograms have area one.
         threshold: the score above which a pair counts as partners; a dotted line.
-        ax: where to draw; None makes a figure of 6 x 3.5 inches.
-
-    Raises:
-        ValueError: no scores, or scores that are not finite.
     """
-    pairs = {"positive": positive, "negative": negative}
-    scores = {name: to_array(values, name, "(N,)").astype(float) for name, values in pairs.items()}
-    for name, values in scores.items():
-        check_finite(values, name)
+    scores = named({"positive": positive, "negative": negative}, "scores", "(N,)", "")
     ax = style.axes(ax, figsize=(6, 3.5))
     ends = [-1.0, 1.0, threshold or 0.0, *(end for values in scores.values() for end in (values.min(), values.max()))]
     bins = np.linspace(min(ends), max(ends), 61)
@@ -60,22 +52,14 @@ def information_bound(
         bounds: name of a side or a run -> (E,) lower bounds in nats, such as `mutual_information_bound(side, K)`.
         negatives: K, how many strangers each partner is told from; the ceiling is log K.
         epochs: (E,) where they were measured; None counts from 1.
-        ax: where to draw; None makes a figure of 6 x 3.5 inches.
 
     Where a bound is negative (shaded) it says nothing: information never is.
-
-    Raises:
-        ValueError: no bounds, a bound that is not finite, lengths that differ, or less than one negative.
     """
-    curves = {name: to_array(values, f"bound {name!r}", "(E,)").astype(float) for name, values in some(bounds).items()}
-    count = max(map(len, curves.values()))
+    curves = named(bounds, "bounds", "(E,)", "'teacher': numbers", alike=True)
+    count = len(next(iter(curves.values())))
     epochs = np.arange(1, count + 1) if epochs is None else to_array(epochs, "epochs", "(E,)")
-    for name, values in curves.items():
-        check_finite(values, f"bound {name!r}")
-        if len(values) != len(epochs):
-            raise ValueError(
-                f"The bound {name!r} has {len(values)} values for {len(epochs)} epochs; pass one per epoch."
-            )
+    if len(epochs) != count:
+        raise ValueError(f"The bounds have {count} values for {len(epochs)} epochs; pass one per epoch.")
     if negatives < 1:
         raise ValueError(f"negatives is {negatives}; expected at least 1.")
     ceiling = math.log(negatives)
@@ -88,10 +72,10 @@ def information_bound(
     low = min(-0.1 * ceiling, *(1.1 * v.min() for v in curves.values()), -0.1)
     ax.set_ylim(low, ceiling + 0.15 * (ceiling - low))
     beside = ax.get_yaxis_transform()
-    named = {"xycoords": beside, "textcoords": "offset points", "fontsize": 9}
-    ax.annotate(f"ceiling: log K = {ceiling:.2f}", (0.02, ceiling), (0, 3), va="bottom", **named)
+    noted = {"xycoords": beside, "textcoords": "offset points", "fontsize": 9}
+    ax.annotate(f"ceiling: log K = {ceiling:.2f}", (0.02, ceiling), (0, 3), va="bottom", **noted)
     ax.axhspan(low, 0, color="#EEEEEE")
-    ax.annotate("says nothing", (0.99, low), (0, 3), ha="right", va="bottom", **named)
+    ax.annotate("says nothing", (0.99, low), (0, 3), ha="right", va="bottom", **noted)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.set(xlabel="epoch", ylabel="nats", title="What the loss proves of shared information")
     ax.grid(True)

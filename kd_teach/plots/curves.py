@@ -28,14 +28,10 @@ def training_curves(history: pd.DataFrame, *, ax: Axes | None = None, terms: Seq
 
     Args:
         history: one run.
-        ax: where to draw; None makes a figure of 8 x 4 inches.
         terms: the columns to show; None shows every term, and their weighted sum if there are several.
 
     The loss axis is logarithmic when all values are positive and the largest is 30 times the smallest. In a
     run of several phases their names stand above.
-
-    Raises:
-        ValueError: an empty history, a missing column, no terms, or a term that is not in it.
     """
     _check(history, ["phase", "loss"])
     known = [column for column in history if column not in NOT_TERMS]
@@ -74,9 +70,7 @@ def accuracy_curves(histories: Mapping[str, pd.DataFrame], *, ax: Axes | None = 
     """Validation accuracy of one or more runs by epoch, in percent; the legend says where each run ended.
 
     Args:
-        histories: run's name -> history. Names that contain "teacher", "alone" or "distilled" have their
-            fixed colours (`style.colours`).
-        ax: where to draw; None makes a figure of 8 x 4 inches.
+        histories: run's name -> history.
 
     Raises:
         ValueError: no histories, an empty one, a missing column, or a run without any validation accuracy.
@@ -109,9 +103,6 @@ def training_report(history: pd.DataFrame, *, name: str = "student") -> Figure:
     Args:
         history: one run.
         name: what the legend calls it.
-
-    Raises:
-        ValueError: as for `training_curves`.
     """
     _check(history, ["phase", "loss", "val_accuracy"])
     validated = history["val_accuracy"].notna().any()

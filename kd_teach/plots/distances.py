@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, to_array
-from kd_teach.plots.similarities import off_diagonal, side_by_side, some, square
+from kd_teach.plots._numbers import Numbers, named
+from kd_teach.plots.similarities import off_diagonal, side_by_side, squares
 
 CLOSE = "Sorted by class: dark squares on the diagonal = samples of one class lie close"
 
@@ -22,12 +22,8 @@ def distance_histogram(ratios: Mapping[str, Numbers], *, ax: Axes | None = None)
 
     Args:
         ratios: network's name -> (N, N) distances over their mean; the diagonal does not count.
-        ax: where to draw; None makes a figure of 6 x 3 inches.
-
-    Raises:
-        ValueError: no networks, or a matrix that is not square or not finite.
     """
-    values = {name: off_diagonal(square(r, f"ratios of {name!r}")) for name, r in some(ratios).items()}
+    values = {name: off_diagonal(r) for name, r in squares(ratios, "ratios").items()}
     top = max(1.0, *(v.max() for v in values.values()))
     ax = _outlines(values, np.linspace(0, top, 41), ax)
     ax.axvline(1, color=style.INK, linewidth=1, linestyle=":")
@@ -40,17 +36,11 @@ def angle_histogram(cosines: Mapping[str, Numbers], *, ax: Axes | None = None) -
 
     Args:
         cosines: network's name -> (N, N, N), [i, j, k] = cosine of the angle at j. Only triples of three samples count.
-        ax: where to draw; None makes a figure of 6 x 3 inches.
 
     Three sides of about equal length, as random points in a wide space have, make 60 degrees: the dotted line.
-
-    Raises:
-        ValueError: no networks, fewer than three samples, or cosines that are not cubic or not finite.
     """
     values = {}
-    for name, cosine in some(cosines).items():
-        cosine = to_array(cosine, f"cosines of {name!r}", "(N, N, N)").astype(float)
-        check_finite(cosine, f"cosines of {name!r}")
+    for name, cosine in named(cosines, "cosines", "(N, N, N)", "'teacher': angles(e)").items():
         count = len(cosine)
         if cosine.shape != (count, count, count) or count < 3:
             raise ValueError(
@@ -76,9 +66,6 @@ def relation_report(
     Args:
         ratios, cosines: as for `distance_histogram` and `angle_histogram`, by the same names.
         labels, classes: as for `similarity_matrix`.
-
-    Raises:
-        ValueError: as for the three parts, or other names in one mapping than in the other.
     """
     if list(ratios) != list(cosines):
         raise ValueError(f"ratios are of {list(ratios)}, cosines of {list(cosines)}; pass the same networks.")

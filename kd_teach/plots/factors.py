@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from kd_teach.plots._numbers import Numbers, check_finite, to_array
+from kd_teach.plots._numbers import Numbers, check_finite, named, to_array
 from kd_teach.plots.channels import colour_scale, label_rows
 from kd_teach.plots.images import image_grid
 
@@ -56,26 +56,16 @@ def reconstructions(
         original: (M, H, W), a few channels.
         rebuilt: row's name -> (M, H, W) the same channels, rebuilt.
         titles: one per channel; None counts them.
-        ax: where to draw; None makes a figure 8 inches wide.
 
     Each column has its own colours, those of its original. R² = 1 - sum of squared errors / squared distances of the
     original from its own mean: 1 is perfect, 0 as good as the mean. A channel that is the same everywhere has none.
-
-    Raises:
-        ValueError: shapes that do not fit, or nothing rebuilt.
     """
-    original = to_array(original, "original", "(M, H, W)")
-    check_finite(original, "original")
-    if not rebuilt:
-        raise ValueError("Nothing rebuilt to draw; pass at least one row: {'k = 1/2': maps}.")
-    rebuilt = {name: to_array(maps, f"rebuilt {name!r}", "(M, H, W)") for name, maps in rebuilt.items()}
-    for name, maps in rebuilt.items():
-        if maps.shape != original.shape:
-            raise ValueError(f"{name!r} has shape {maps.shape}; expected that of the original, {original.shape}.")
+    named(rebuilt, "rebuilt maps", "(M, H, W)", "'k = 1/2': maps")
+    tiles = np.stack(list(named({"the original": original, **rebuilt}, "maps", "(M, H, W)", "", alike=True).values()))
+    original, *others = tiles  # (rows, M, H, W)
     heads = [f"channel {c}" for c in range(len(original))] if titles is None else list(titles)
-    for maps in rebuilt.values():
+    for maps in others:
         heads += [_r_squared(channel, guess) for channel, guess in zip(original, maps, strict=True)]
-    tiles = np.stack([original, *rebuilt.values()])  # (rows, M, H, W)
     coloured = np.stack([_coloured(tiles[:, c], original[c]) for c in range(len(original))], axis=1)
     ax = image_grid(coloured.reshape(-1, *coloured.shape[2:]), heads, columns=len(original), ax=ax)
     label_rows(ax, ["original", *rebuilt])
@@ -89,22 +79,12 @@ def factor_maps(factors: Mapping[str, Numbers], *, count: int = 8, ax: Axes | No
     Args:
         factors: network's name -> (k, H, W) of one image, the same shape for all.
         count: how many of the k channels to show: those with the most energy in the first network.
-        ax: where to draw; None makes a figure 8 inches wide.
 
     Each network's whole factor has length 1, as in the loss; all tiles have the same colours. Above those of the other
     rows stands their cosine with the first row's tile.
-
-    Raises:
-        ValueError: no networks, shapes that do not fit, or a count below 1.
     """
-    if not factors:
-        raise ValueError("No factors to draw; pass at least one network: {'teacher': loss.encode(f_t)[0]}.")
-    factors = {name: to_array(factor, f"factor of {name!r}", "(k, H, W)") for name, factor in factors.items()}
+    factors = named(factors, "factors", "(k, H, W)", "'teacher': loss.encode(f_t)[0]", alike=True)
     first = next(iter(factors.values()))
-    for name, factor in factors.items():
-        check_finite(factor, f"factor of {name!r}")
-        if factor.shape != first.shape:
-            raise ValueError(f"The factor of {name!r} has shape {factor.shape}, the first {first.shape}; pass equal.")
     if count < 1:
         raise ValueError(f"count is {count}; expected at least 1.")
     chosen = np.argsort(-(first**2).sum(axis=(1, 2)), kind="stable")[:count]

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, to_array
-from kd_teach.plots.similarities import some
+from kd_teach.plots._numbers import Numbers, check_finite, named, to_array
 
 SIGNED = "PuOr"  # purple above zero, orange below: two hues that all readers can tell apart
 
@@ -24,10 +23,6 @@ def flow_matrix(flow: Numbers, *, limit: float | None = None, bar: bool = True, 
         flow: (m, n), such as the mean over a batch of `fsp_matrix(f1, f2)`.
         limit: the value of the darkest colours, white is zero; None takes the largest.
         bar: whether to add a colour bar.
-        ax: where to draw; None makes a figure of 5 x 4 inches.
-
-    Raises:
-        ValueError: another number of dimensions, values that are not finite, or a limit that is not positive.
     """
     flow = _matrix(flow, "flow")
     if limit is not None and not limit > 0:
@@ -43,48 +38,6 @@ def flow_matrix(flow: Numbers, *, limit: float | None = None, bar: bool = True, 
     return ax
 
 
-def flow_report(flows: Mapping[str, Sequence[Numbers]], pairs: Sequence[str] | None = None) -> Figure:
-    """Flow matrices of two networks and their difference, a column per pair of layers, 8 inches wide.
-
-    Args:
-        flows: exactly two, teacher first: name -> P matrices (m, n), one per pair of layers, of equal shapes.
-        pairs: P names such as "stem → stage 1"; None counts them.
-
-    The matrices of a column share a colour scale: where the difference is white the networks take the same step.
-
-    Raises:
-        ValueError: not two networks, other numbers of matrices, or shapes that differ.
-    """
-    if len(flows) != 2:
-        raise ValueError(f"flows has {len(flows)} networks; expected two: {{'teacher': [...], 'student': [...]}}.")
-    (first, teacher), (second, student) = flows.items()
-    if len(teacher) != len(student) or not len(teacher):
-        raise ValueError(f"{first!r} has {len(teacher)} matrices, {second!r} has {len(student)}; pass the same pairs.")
-    pairs = _names(pairs, len(teacher))
-    columns = []
-    for pair, g_t, g_s in zip(pairs, teacher, student, strict=True):
-        g_t, g_s = _matrix(g_t, f"{first}, {pair}"), _matrix(g_s, f"{second}, {pair}")
-        if g_t.shape != g_s.shape:
-            raise ValueError(
-                f"At {pair} the matrices are {g_t.shape} and {g_s.shape}; flows compare equal widths only."
-            )
-        columns.append((g_t, g_s, g_s - g_t))
-
-    figure = plt.figure(figsize=(8, 7.2), layout="constrained")
-    panels = figure.subplots(3, len(columns), squeeze=False)
-    rows = [first, second, "difference"]
-    for column, pair, matrices in zip(panels.T, pairs, columns, strict=True):
-        limit = _largest(matrices)
-        for ax, matrix in zip(column, matrices, strict=True):
-            heat = _draw(ax, matrix, limit)
-        column[0].set_title(f"{pair}\n{matrices[0].shape[0]} × {matrices[0].shape[1]} channels", fontsize=10)
-        figure.colorbar(heat, ax=list(column), location="bottom", shrink=0.8, aspect=30)
-    for ax, name, colour in zip(panels[:, 0], rows, [*style.colours(flows), style.INK], strict=True):
-        ax.set_ylabel(name, color=colour, fontweight="bold", fontsize=11)
-    figure.suptitle("Where the difference is white, both take the same step", x=0.01, ha="left", weight="bold", size=11)
-    return figure
-
-
 def flow_history(
     flows: Sequence[Numbers], target: Numbers, *, epochs: Sequence[int] | None = None, columns: int = 5
 ) -> Figure:
@@ -97,9 +50,6 @@ def flow_history(
         target: (m, n) of the teacher.
         epochs: their numbers; None counts from 0, before training.
         columns: how many of the student's to show at most, with the first and the last.
-
-    Raises:
-        ValueError: no matrices, shapes that differ, another number of epochs, or less than two columns.
     """
     target = _matrix(target, "target")
     matrices = [_matrix(flow, f"flow {i}") for i, flow in enumerate(flows)]
@@ -123,7 +73,7 @@ def flow_history(
     beyond = {sign for i in shown for sign in (-1, 1) if (sign * matrices[i]).max() > limit}
     extend = {(): "neither", (-1,): "min", (1,): "max", (-1, 1): "both"}[tuple(sorted(beyond))]
     _scale(figure.colorbar(heat, ax=list(panels), shrink=0.7, extend=extend), target, *matrices)
-    figure.suptitle("Epoch by epoch the step becomes the teacher's", x=0.01, ha="left", weight="bold", size=11)
+    style.headline(figure, "Epoch by epoch the step becomes the teacher's")
     return figure
 
 
@@ -135,19 +85,11 @@ def flow_distances(
     Args:
         distances: pair of layers -> (E,) positive distances.
         epochs: (E,) numbers; None counts from 0, before training.
-        ax: where to draw; None makes a figure of 6 x 3.5 inches.
-
-    Raises:
-        ValueError: no pairs, lengths that differ, or a distance that is not positive and finite.
     """
-    curves = {
-        name: to_array(values, f"distances of {name!r}", "(E,)").astype(float)
-        for name, values in some(distances).items()
-    }
+    curves = named(distances, "distances", "(E,)", "'stem → stage 1': numbers")
     count = len(next(iter(curves.values())))
     epochs = np.arange(count) if epochs is None else np.asarray(epochs)
     for name, values in curves.items():
-        check_finite(values, f"distances of {name!r}")
         if len(values) != len(epochs) or values.min() <= 0:
             raise ValueError(
                 f"distances of {name!r} are {len(values)} values from {values.min():.3g} for {len(epochs)} epochs; "
@@ -175,13 +117,6 @@ def _matrix(flow: Numbers, name: str) -> np.ndarray:
     flow = to_array(flow, name, "(m, n)").astype(float)
     check_finite(flow, name)
     return flow
-
-
-def _names(pairs: Sequence[str] | None, count: int) -> list[str]:
-    pairs = [f"pair {i + 1}" for i in range(count)] if pairs is None else list(pairs)
-    if len(pairs) != count:
-        raise ValueError(f"{len(pairs)} names came with {count} pairs of layers; pass one per pair, or none.")
-    return pairs
 
 
 def _largest(matrices) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kd_teach.measures.logits import accuracy
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, to_array
+from kd_teach.plots._numbers import Numbers, named, to_array
 
 KEY_COLUMNS = 3
 TEMPERATURES = tuple(np.geomspace(1, 32, 26).tolist())
@@ -40,7 +40,6 @@ def gradient_by_temperature(
         z_s, z_t: logits (N, K) of student and teacher for the same images.
         labels: (N,) class numbers; with them a line shows the gradient of cross-entropy, which has no temperature.
         temperatures: values of T, each > 0.
-        ax: where to draw; None makes a figure of 7 x 4 inches.
 
     Drawn is the mean over images of the norm on the student's logits. With T^2 it tends to |z_s - z_t| / K (logits
     centred), a dotted line; without, it falls by 1 / T^2.
@@ -49,14 +48,8 @@ def gradient_by_temperature(
         ValueError: shapes that do not fit, a logit that is not finite, labels outside 0..K-1, no or non-positive
             temperatures, or the same probabilities everywhere: there is nothing to draw on a log axis.
     """
-    tensors = [torch.from_numpy(to_array(z, name, "(N, K)").astype(float)) for z, name in ((z_s, "z_s"), (z_t, "z_t"))]
-    z_s, z_t = tensors
-    if z_s.shape != z_t.shape:
-        raise ValueError(
-            f"z_s has shape {tuple(z_s.shape)} and z_t {tuple(z_t.shape)}; pass logits of the same images."
-        )
-    for z, name in ((z_s, "z_s"), (z_t, "z_t")):
-        check_finite(z.numpy(), name)
+    logits = named({"student": z_s, "teacher": z_t}, "logits", "(N, K)", "", alike=True)
+    z_s, z_t = map(torch.from_numpy, logits.values())
     if not len(temperatures) or not all(t > 0 for t in temperatures):
         raise ValueError(f"temperatures are {list(temperatures)}; expected at least one, all positive.")
     hard = None if labels is None else _hard_gradient_norm(z_s, labels)
@@ -97,7 +90,6 @@ def gradient_by_layer(
         norms: term -> (layer -> norm); the same layers in all.
         colours: one per term; None takes the style's.
         limits: where the axis begins and ends; None fits it to the bars.
-        ax: where to draw; None makes a figure of 7 x 3.5 inches.
 
     Where a term has no gradient stands a 0: the loss looks at layers further down only.
 
@@ -117,7 +109,7 @@ def gradient_by_layer(
     width = 0.8 / len(bars)
     for i, ((term, sizes), colour) in enumerate(zip(bars.items(), colours or style.colours(bars), strict=True)):
         places = np.arange(len(layers)) + (i - (len(bars) - 1) / 2) * width
-        ax.bar(places, _without_zeros(sizes), width, color=colour, label=term)
+        ax.bar(places, [size or np.nan for size in sizes.values()], width, color=colour, label=term)  # no log of 0
         for place, size in zip(places, sizes.values(), strict=True):
             if size == 0:
                 ax.text(place, low, "0", ha="center", va="bottom", fontsize=8, color=colour, weight="bold")
@@ -134,10 +126,6 @@ def gradient_cosines(cosines: Mapping[str, float], *, ax: Axes | None = None) ->
 
     Args:
         cosines: layer -> cosine in [-1, 1]; NaN where one of the gradients is zero: "none" stands there.
-        ax: where to draw; None makes a figure of 5 x 3.5 inches.
-
-    Raises:
-        ValueError: no layers, or a number outside [-1, 1].
     """
     cosines = dict(cosines)
     values = np.array(list(cosines.values()), dtype=float)
@@ -167,14 +155,10 @@ def _hard_gradient_norm(z_s: Tensor, labels: Numbers) -> float:
 
 
 def _check_sizes(sizes: Mapping[str, float], name: str) -> dict[str, float]:
-    sizes = {key: float(size) for key, size in dict(sizes).items()}
+    sizes = {key: float(size) for key, size in sizes.items()}
     if not sizes or not all(0 <= size < np.inf for size in sizes.values()):
         raise ValueError(f"{name} is {sizes}; expected at least one number, none negative or infinite.")
     return sizes
-
-
-def _without_zeros(sizes: Mapping[str, float]) -> list[float]:
-    return [size or np.nan for size in sizes.values()]  # a log axis has no zero
 
 
 def _log_limits(bars: Mapping[str, Mapping[str, float]], *, key_rows: int = 0) -> tuple[float, float]:

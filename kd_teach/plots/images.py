@@ -30,10 +30,6 @@ def image_grid(
         titles: one per picture, set over it; may have several lines.
         columns: pictures per row.
         masks: (N, H, W) bool, True on the object: outlined in yellow.
-        ax: where to draw; None makes a figure 8 inches wide, as high as the grid needs.
-
-    Raises:
-        ValueError: shapes, types or counts that do not fit.
     """
     images = to_array(images, "images", "(N, 3, H, W)")
     check_images(images, "images", "(N, 3, H, W)")

@@ -11,9 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, check_names, to_array
+from kd_teach.plots._numbers import Numbers, check_finite, check_names, named, to_array
 
 ANNOTATED = 10  # classes up to which each cell of the heat map has its number
 LABEL = "mean soft target (%), diagonal left out"
@@ -28,13 +30,9 @@ def class_similarity(
         mean_targets: (K, K), row = true class (`measures.mean_soft_targets`).
         classes: K names.
         cluster: order the classes so that look-alikes are neighbours (`similarity_order`); else as given.
-        ax: where to draw; None makes a figure that fits K.
 
     The diagonal, far above the rest, is left out of the colours (grey), so that the rest can be seen. With
     ten classes or fewer each cell has its number, in percent.
-
-    Raises:
-        ValueError: not square, fewer than two classes, values that are not finite or negative.
     """
     means = _check(mean_targets, classes, "mean_targets")
     count = len(means)
@@ -51,13 +49,11 @@ def class_similarity_report(means: Mapping[str, Numbers], classes: Sequence[str]
     Args:
         means: network's name -> mean soft targets (K, K). The first, best the teacher, sets the order of the classes.
         classes: K names.
-
-    Raises:
-        ValueError: as for `class_similarity`, or no networks.
     """
-    if not means:
-        raise ValueError("No networks to draw; pass at least one: {'teacher': means}.")
-    checked = {name: _check(values, classes, name) for name, values in means.items()}
+    checked = {
+        name: _check(values, classes, name)
+        for name, values in named(means, "means", "(K, K)", "'teacher': means").items()
+    }
     order = similarity_order(next(iter(checked.values())))
     most = max(_percent(values, order).max() for values in checked.values())
     width = min(_side(len(classes)) * len(checked) + 1, 12)
@@ -71,30 +67,21 @@ def class_similarity_report(means: Mapping[str, Numbers], classes: Sequence[str]
         ax.set_title(name, color=colour)
         ax.label_outer()
     figure.colorbar(heat, ax=list(panels[0]), label="mean soft target (%)", shrink=0.7)
-    figure.suptitle("Which classes look alike to each network", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    style.headline(figure, "Which classes look alike to each network")
     return figure
 
 
 def similarity_order(similarity: np.ndarray) -> np.ndarray:
     """An order of K classes in which look-alikes stand side by side: (K,) row numbers.
 
-    Average-linkage clustering of the symmetrised (K, K) similarity: the two groups that are most alike on
-    average are joined until one is left, each time turned so that the more similar ends meet.
+    Average-linkage clustering of the symmetrised (K, K) similarity, its branches turned so that neighbours are alike.
     """
-    alike = (similarity + similarity.T) / 2
-    between = alike.copy()  # mean similarity of each pair of groups
-    np.fill_diagonal(between, -np.inf)
-    groups = [[k] for k in range(len(alike))]
-    while len(groups) > 1:
-        a, b = sorted(np.unravel_index(between.argmax(), between.shape))
-        first, second = groups[a], groups.pop(b)
-        turned = [x + y for x in (first, first[::-1]) for y in (second, second[::-1])]
-        joint = len(first)
-        groups[a] = max(turned, key=lambda order: alike[order[joint - 1], order[joint]])
-        merged = np.average(between[[a, b]], axis=0, weights=[len(first), len(second)])
-        between[a], between[:, a], between[a, a] = merged, merged, -np.inf
-        between = np.delete(np.delete(between, b, axis=0), b, axis=1)
-    return np.array(groups[0])
+    if len(similarity) < 2:
+        return np.arange(len(similarity))
+    far = -(similarity + similarity.T) / 2
+    far = far - far.min()
+    np.fill_diagonal(far, 0)
+    return leaves_list(linkage(squareform(far, checks=False), "average", optimal_ordering=True))
 
 
 def _check(mean_targets: Numbers, classes: Sequence[str], name: str) -> np.ndarray:

@@ -40,10 +40,6 @@ def loss_plane(
         dots: (teacher's, student's) values (M,) of the same neurons; at most 300 of them are drawn, and none that
             lies outside the plane.
         most: the cost from which on colours get no brighter; None takes the largest.
-        ax: where to draw; None makes a figure of 6 x 4.4 inches.
-
-    Raises:
-        ValueError: shapes that do not fit, values that are not finite, a negative cost, or a margin above 0.
     """
     teacher, student = to_array(teacher, "teacher", "(C,)"), to_array(student, "student", "(R,)")
     cost = to_array(cost, "cost", "(R, C)")
@@ -93,7 +89,6 @@ def channel_histogram(
         values: (M,) of one channel before the ReLU, over images and places.
         weight, bias: of the channel in the batch norm: the Gaussian is N(bias, weight^2).
         margin: m <= 0, as `bn_margin` gives it: the mean of the Gaussian's negative half.
-        ax: where to draw; None makes a figure of 6 x 4 inches.
 
     The measured mean of the negative values is drawn beside the margin: where the two differ, the values are not the
     Gaussian that the batch norm promises (in a ResNet, the shortcut is added to it).
@@ -149,9 +144,6 @@ def loss_plane_report(
     Args:
         dots: student's name -> (teacher's, student's) values (M,) of the same neurons; at least one.
         cost, teacher, student, margin, most: as for `loss_plane`.
-
-    Raises:
-        ValueError: no students, or as for `loss_plane`.
     """
     if not dots:
         raise ValueError("No dots to draw; pass at least one student: {'student alone': (values_t, values_s)}.")

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
-from kd_teach.plots.similarities import class_numbers, some
+from kd_teach.plots._numbers import Numbers, check_images, named, to_array
+from kd_teach.plots.similarities import class_numbers
 
 THUMB = 36  # points, the side of a neighbour's picture; less where bars stand closer
 NAME_SIZE, NAME_ROOM = 8, 62  # points, points × letters: longer names are set smaller, or neighbours would touch
@@ -36,20 +36,12 @@ def neighbour_bars(
         labels: (N,) class numbers; names of the query's class are set bold.
         classes: names by class number.
         nearest, farthest: how many of the most and of the least likely neighbours to show.
-        ax: where to draw; None makes a figure of 8 x 3.5 inches.
 
     The dotted line is chance: every other sample equally likely.
-
-    Raises:
-        ValueError: no networks, shapes that do not fit, values that are no probabilities, or a query that is none of
-            the samples.
     """
-    rows = {
-        name: to_array(p, f"probabilities of {name!r}", "(N,)").astype(float) for name, p in some(probabilities).items()
-    }
+    rows = named(probabilities, "probabilities", "(N,)", "'teacher': neighbour_probabilities(e)[0]")
     count = len(next(iter(rows.values())))
     for name, row in rows.items():
-        check_finite(row, f"probabilities of {name!r}")
         if len(row) != count or row.min() < 0 or abs(row.sum() - 1) > 1e-3:
             raise ValueError(
                 f"probabilities of {name!r} are {len(row)} values from {row.min():.3g} with sum {row.sum():.4g}; "
@@ -108,9 +100,6 @@ def neighbour_report(
     Args:
         probabilities, query, images, options: as for `neighbour_bars`, all but `ax`.
         axes: where to draw the bars, and the picture; None makes a figure.
-
-    Raises:
-        ValueError: as for `neighbour_bars`.
     """
     bars, picture = axes or (None, None)
     bars = neighbour_bars(probabilities, query, images=images, **options, ax=bars)

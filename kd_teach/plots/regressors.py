@@ -5,16 +5,13 @@ Hints: Romero et al., FitNets: Hints for Thin Deep Nets, ICLR 2015. https://arxi
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from kd_teach.plots import style
 from kd_teach.plots._numbers import Numbers, to_array
-from kd_teach.plots.channels import channel_grid, label_rows
 from kd_teach.plots.images import WIDTH
 
 LOWEST = -0.5  # R^2 at which the axis ends: a guess worse than that is no better known for its size
@@ -29,9 +26,6 @@ def r_squared(guess: Tensor, hint: Tensor) -> Tensor:
 
     Args:
         guess, hint: (N, C, H, W), the regressor's map and the teacher's.
-
-    Raises:
-        ValueError: shapes that differ or are not (N, C, H, W).
     """
     if guess.shape != hint.shape or guess.ndim != 4 or 0 in guess.shape:
         raise ValueError(
@@ -47,9 +41,6 @@ def fit_regressor(f_s: Tensor, f_t: Tensor) -> nn.Conv2d:
     """The 1x1 convolution that guesses f_t (N, C_t, H, W) best from f_s (N, C_s, H, W): least squares, no training.
 
     How much of the teacher's map the student's channels hold linearly, place by place, before any hint.
-
-    Raises:
-        ValueError: maps of different batches or grids.
     """
     if f_s.ndim != 4 or f_t.ndim != 4 or f_s.shape[::2] != f_t.shape[::2] or f_s.shape[3] != f_t.shape[3]:
         raise ValueError(
@@ -69,14 +60,9 @@ def r_squared_bars(scores: Mapping[str, Numbers], *, ax: Axes | None = None) -> 
     """R^2 of each hint channel, the best guessed first, a bar per series: before and after training, or networks.
 
     Args:
-        scores: series' name -> R^2 (C,); sorted by the last. Channels that are NaN in one are left out. Names that
-            contain "teacher", "alone" or "distilled" have their fixed colours (`style.colours`).
-        ax: where to draw; None makes a figure of 8 x 3 inches.
+        scores: series' name -> R^2 (C,); sorted by the last. Channels that are NaN in one are left out.
 
     The axis ends at -0.5; a bar that reaches the lower edge may go on below. The legend has the medians.
-
-    Raises:
-        ValueError: no series, different numbers of channels, no channel with a number, infinity or R^2 above 1.
     """
     values = _scores(scores)
     alive = np.flatnonzero(~np.isnan(np.stack(list(values.values()))).any(axis=0))
@@ -102,47 +88,6 @@ def r_squared_bars(scores: Mapping[str, Numbers], *, ax: Axes | None = None) -> 
     ax.grid(True, axis="y")
     ax.legend(loc="upper right")
     return ax
-
-
-def hint_report(
-    hint: Numbers, guesses: Mapping[str, Numbers], scores: Mapping[str, Numbers], *, columns: int = 8
-) -> Figure:
-    """The hint of one image over what the student guesses of it; below, R^2 of all channels, 8 inches wide.
-
-    Args:
-        hint: (C, h, w), the teacher's map of one image.
-        guesses: name -> guessed map (C, h, w), such as before and after the hint phase; a row of pictures each.
-        scores: the same names -> R^2 (C,) over many images.
-        columns: channels shown, spread evenly from the best guessed to the worst (by the last of the scores).
-
-    Raises:
-        ValueError: names or shapes that do not fit, or as for `r_squared_bars`.
-    """
-    values = _scores(scores)
-    hint = to_array(hint, "hint", "(C, h, w)").astype(float)
-    rows = {name: to_array(guess, f"guess {name!r}", "(C, h, w)").astype(float) for name, guess in guesses.items()}
-    if list(rows) != list(values):
-        raise ValueError(f"guesses has {list(rows)}, scores {list(values)}; expected the same names in the same order.")
-    for name, guess in rows.items():
-        if guess.shape != hint.shape or len(values[name]) != len(hint):
-            raise ValueError(
-                f"{name!r}: the guess is {guess.shape}, the scores {values[name].shape}; the hint is {hint.shape}."
-            )
-    last = list(values.values())[-1]
-    order = np.argsort(-last, kind="stable")[: (~np.isnan(last)).sum()]  # NaN sorts last
-    chosen = order[np.linspace(0, len(order) - 1, min(columns, len(order))).round().astype(int)]
-    rows = {"hint": hint} | rows
-    titles = [f"channel {c}" for c in chosen] + [f"R² {values[name][c]:.2f}" for name in values for c in chosen]
-    tiles = np.concatenate([f[chosen] for f in rows.values()])
-    height = 0.5 + len(rows) * 0.95 * 8 / len(chosen)
-    figure = plt.figure(figsize=(WIDTH, height + 2.6), layout="constrained")
-    upper, lower = figure.add_gridspec(2, 1, height_ratios=(height, 2.6))
-    grid = figure.add_subplot(upper)
-    channel_grid(tiles, titles, count=len(tiles), columns=len(chosen), sort=False, ax=grid)
-    label_rows(grid, list(rows))
-    grid.set_title("Channels of the hint, best guessed to worst, and the guesses")
-    r_squared_bars(scores, ax=figure.add_subplot(lower))
-    return figure
 
 
 def _scores(scores: Mapping[str, Numbers]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, check_images, check_names, to_array
+from kd_teach.plots._numbers import Numbers, check_images, check_names, named, to_array
 
 SMALLEST = 1e-8  # where a log axis ends: float32 probabilities below say nothing
 
@@ -36,13 +36,8 @@ def soft_targets(
         label: the true class; its name is set bold and marked.
         top: how many classes to show, the most probable ones (and the true one) in the order of the labels.
         log: probabilities on a log axis, where also what T = 1 hides can be seen.
-        ax: where to draw; None makes a figure 7 inches wide.
-
-    Raises:
-        ValueError: shapes that do not fit, a logit that is not finite, no or non-positive temperatures, a
-            label outside 0..K-1.
     """
-    logits = _check_logits({"logits": logits}, classes, label, top)["logits"]
+    logits = _check_logits({"network": logits}, classes, label, top)["network"]
     if not len(temperatures) or not all(t > 0 for t in temperatures):
         raise ValueError(f"temperatures are {list(temperatures)}; expected at least one, all positive.")
     shown = _largest([logits], label, top)
@@ -66,16 +61,11 @@ def soft_targets_by_network(
     """Class probabilities of one image by several networks at one temperature: a bar per class and network.
 
     Args:
-        logits: network's name -> (K,). Names that contain "teacher", "alone" or "distilled" have their fixed colours.
+        logits: network's name -> (K,).
         temperature: T > 0.
         classes, label, log, ax: as for `soft_targets`.
         top: how many classes to show: those to which any network gives most, and the true one.
-
-    Raises:
-        ValueError: as for `soft_targets`, or no network.
     """
-    if not logits:
-        raise ValueError("No networks to draw; pass at least one: {'teacher': logits}.")
     logits = _check_logits(logits, classes, label, top)
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; expected a positive number.")
@@ -92,9 +82,6 @@ def soft_target_report(image: Numbers, logits: Numbers, classes: Sequence[str], 
     Args:
         image: (3, H, W) uint8.
         logits, classes, options: as for `soft_targets`, all but `ax`.
-
-    Raises:
-        ValueError: as for `soft_targets`, or an image of another shape or type.
     """
     image = to_array(image, "image", "(3, H, W)")
     check_images(image, "image", "(3, H, W)")
@@ -115,10 +102,9 @@ def soft_target_report(image: Numbers, logits: Numbers, classes: Sequence[str], 
 def _check_logits(
     logits: Mapping[str, Numbers], classes: Sequence[str], label: int | None, top: int
 ) -> dict[str, np.ndarray]:
-    arrays = {name: to_array(z, name, "(K,)").astype(float) for name, z in logits.items()}
+    arrays = named(logits, "logits", "(K,)", "'teacher': logits")
     for name, z in arrays.items():
-        check_finite(z, name)
-        check_names(classes, len(z), name)
+        check_names(classes, len(z), f"logits of {name!r}")
     if label is not None and not 0 <= label < len(classes):
         raise ValueError(f"label is {label}; expected 0..{len(classes) - 1}, or None.")
     if top < 1:

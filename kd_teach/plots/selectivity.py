@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kd_teach._support.errors import unknown
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, check_images, to_array
+from kd_teach.plots._numbers import Numbers, check_finite, check_images, named, to_array
 from kd_teach.plots.attention import HEAT, LUMA
 from kd_teach.plots.lookalikes import similarity_order
 
@@ -33,9 +33,6 @@ def kernel_matrix(f_t: Tensor, f_s: Tensor, kernel: str = "polynomial") -> Tenso
         f_t, f_s: (C_t, H, W) and (C_s, H, W) on one grid. Each channel is brought to unit length over its pixels.
         kernel: "linear" x.y, "polynomial" (x.y)^2, or "gaussian" exp(-|x - y|^2 / (2 sigma^2)), sigma^2 the mean of
             |x - y|^2 over the pairs of a student's and a teacher's channel.
-
-    Raises:
-        ValueError: shapes that do not fit, or an unknown kernel.
     """
     if kernel not in KERNELS:
         raise unknown("kernel", kernel, KERNELS)
@@ -65,9 +62,6 @@ def block_means(matrix: Numbers, split: int) -> np.ndarray:
 
     MMD^2 is [0, 0] + [1, 1] - [0, 1] - [1, 0]: 0 if a channel is on average as similar to those of the other network
     as to its own.
-
-    Raises:
-        ValueError: not square, values that are not finite, or a split that leaves one side empty.
     """
     matrix = to_array(matrix, "matrix", "(C, C)")
     check_finite(matrix, "matrix")
@@ -87,10 +81,6 @@ def kernel_blocks(
         matrix: (C, C), as `kernel_matrix` gives it.
         split: how many of the channels are the first network's.
         names: of the two networks.
-        ax: where to draw; None makes a figure of 5.4 x 4.6 inches.
-
-    Raises:
-        ValueError: as for `block_means`.
     """
     means = block_means(matrix, split)
     matrix = to_array(matrix, "matrix", "(C, C)")
@@ -109,14 +99,9 @@ def kernels_report(
     Args:
         matrices: kernel's name -> (C, C).
         split, names: as for `kernel_blocks`.
-
-    Raises:
-        ValueError: no matrices, or as for `kernel_blocks`.
     """
-    if not matrices:
-        raise ValueError("No matrices to draw; pass at least one: {'polynomial': kernel_matrix(f_t, f_s)}.")
-    means = {kernel: block_means(matrix, split) for kernel, matrix in matrices.items()}  # also checks them
-    values = {kernel: to_array(matrix, kernel, "(C, C)") for kernel, matrix in matrices.items()}
+    values = named(matrices, "matrices", "(C, C)", "'polynomial': kernel_matrix(f_t, f_s)")
+    means = {kernel: block_means(matrix, split) for kernel, matrix in values.items()}  # also checks them
     limits = similarity_limits(*values.values())
     width = max(2.75 * len(matrices) + 0.75, 5.9)  # of which the title needs the least
     figure, panels = plt.subplots(1, len(matrices), figsize=(width, 3.4), layout="compressed", squeeze=False)
@@ -124,9 +109,7 @@ def kernels_report(
         heat = _draw_blocks(ax, matrix, means[kernel], split, names, limits)
         ax.set_title(f"{kernel}:\n{mmd_title(means[kernel])}")
     figure.colorbar(heat, ax=list(panels[0]), label="similarity", shrink=0.8)
-    figure.suptitle(
-        "The less the mixed blocks differ from the others, the smaller MMD²", x=0.01, ha="left", size=11, weight="bold"
-    )
+    style.headline(figure, "The less the mixed blocks differ from the others, the smaller MMD²")
     return figure
 
 
@@ -145,9 +128,6 @@ def gram_row(f: Tensor, place: tuple[int, int]) -> Tensor:
 
     It is that place's row of the spatial Gram X'X / C of channels at unit length, which the polynomial kernel matches.
     It is a product, not a cosine: where many channels are strong it is large, so the place itself need not be first.
-
-    Raises:
-        ValueError: another shape, or a place (row, column) that is not on the grid.
     """
     if f.ndim != 3 or not (0 <= place[0] < f.shape[1] and 0 <= place[1] < f.shape[2]):
         raise ValueError(f"The map has shape {tuple(f.shape)}, the place is {place}; expected (C, H, W), one of H x W.")
@@ -165,10 +145,6 @@ def similar_regions(
         image: (3, H0, W0) uint8.
         place: (row, column) on the grid of `row`.
         most: the value from which on it gets no brighter; None takes the largest.
-        ax: where to draw; None makes a figure of 3.6 x 3.4 inches.
-
-    Raises:
-        ValueError: shapes or types that do not fit, values that are not finite, or a place that is not on the grid.
     """
     row, image = to_array(row, "row", "(H, W)"), to_array(image, "image", "(3, H, W)")
     check_finite(row, "row")
@@ -197,13 +173,8 @@ def similar_regions_report(rows: Mapping[str, Numbers], image: Numbers, place: t
     Args:
         rows: network's name -> (H, W), on one grid.
         image, place: as for `similar_regions`.
-
-    Raises:
-        ValueError: no networks, or as for `similar_regions`.
     """
-    if not rows:
-        raise ValueError("No rows to draw; pass at least one network: {'teacher': gram_row(f_t, place)}.")
-    rows = {name: to_array(row, f"row of {name!r}", "(H, W)") for name, row in rows.items()}
+    rows = named(rows, "rows", "(H, W)", "'teacher': gram_row(f_t, place)")
     most = max(row.max() for row in rows.values())
     figure, panels = plt.subplots(1, 1 + len(rows), figsize=(2.4 * (1 + len(rows)), 2.65), layout="compressed")
     with style.closed_on_error(figure):
@@ -213,9 +184,7 @@ def similar_regions_report(rows: Mapping[str, Numbers], image: Numbers, place: t
     panels[0].set_title("the image")
     panels[0].axis("off")
     figure.colorbar(panels[-1].images[1], ax=panels, label="similarity", shrink=0.8)
-    figure.suptitle(
-        "Bright places excite the same channels as the marked one", x=0.01, ha="left", size=11, weight="bold"
-    )
+    style.headline(figure, "Bright places excite the same channels as the marked one")
     return figure
 
 

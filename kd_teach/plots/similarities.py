@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
 
 from kd_teach.plots import style
-from kd_teach.plots._numbers import Numbers, check_finite, check_names, to_array
+from kd_teach.plots._numbers import Numbers, check_names, named, to_array
 
 NAMED = 20  # classes up to which boundaries and names are drawn
 ALIKE = "Sorted by class: bright squares on the diagonal = samples of one class look alike"
@@ -36,10 +36,6 @@ def similarity_matrix(
         limits: the values of the darkest and the brightest colour; None takes the 1st and 99th percentile of those off
             the diagonal, where samples meet themselves: a few near twins would leave all others dark.
         colour_label: what the colour bar says; None draws no bar.
-        ax: where to draw; None makes a figure of 6 x 5 inches.
-
-    Raises:
-        ValueError: a matrix that is not square or not finite, labels of another length, or too few class names.
     """
     values = square(similarity, "similarity")
     labels = class_numbers(labels, classes, len(values))
@@ -72,9 +68,6 @@ def similarity_report(
         shared: one colour scale for all. If not, each matrix has its own: for kernels, whose values mean other things.
             It goes from the 1st to the 99th percentile off the diagonal.
         colour_label, title: what the colours are, and what to see.
-
-    Raises:
-        ValueError: as for `similarity_matrix`, no matrices, or matrices of different sizes.
     """
     # Square panels fill no row of this shape; "compressed" brings them together, and up to the title.
     # Low enough that the height decides how large a square is: titles are placed too low where the width does.
@@ -94,18 +87,11 @@ def kernel_curves(
         curves: kernel's name -> (M,) values.
         grid: (M,) the cosines that they belong to.
         cosines: (N, N) of a batch; the diagonal does not count.
-        ax: where to draw; None makes a figure of 6 x 4 inches.
-
-    Raises:
-        ValueError: no curves, shapes that do not fit, or values that are not finite.
     """
     grid = to_array(grid, "grid", "(M,)")
-    lines = {name: to_array(values, f"curve {name!r}", "(M,)") for name, values in some(curves).items()}
-    for name, values in lines.items():
-        if values.shape != grid.shape:
-            raise ValueError(
-                f"The curve {name!r} has {len(values)} values for {len(grid)} cosines; pass one per cosine."
-            )
+    lines = named(curves, "curves", "(M,)", "'bilinear': grid", alike=True)
+    if (count := len(next(iter(lines.values())))) != len(grid):
+        raise ValueError(f"The curves have {count} values for {len(grid)} cosines; pass one per cosine.")
     seen = None if cosines is None else off_diagonal(square(cosines, "cosines"))
     ax = style.axes(ax, figsize=(6, 4))
     if seen is not None:
@@ -126,10 +112,8 @@ def kernel_curves(
 
 
 def side_by_side(figure: FigureBase, matrices, labels, classes, shared: bool, colour_label: str, title: str) -> None:
-    values = {name: square(matrix, name) for name, matrix in some(matrices).items()}
-    if len(sizes := {len(v) for v in values.values()}) > 1:
-        raise ValueError(f"The matrices have {sorted(sizes)} samples; pass the same batch to all networks.")
-    labels = class_numbers(labels, classes, sizes.pop())
+    values = squares(matrices, "matrices", alike=True)
+    labels = class_numbers(labels, classes, len(next(iter(values.values()))))
     panels = figure.subplots(1, len(values), squeeze=False)[0]
     common = _range(values.values())
     for ax, (name, matrix), colour in zip(panels, values.items(), style.colours(values), strict=True):
@@ -143,7 +127,7 @@ def side_by_side(figure: FigureBase, matrices, labels, classes, shared: bool, co
     if shared:
         extend = _beyond(values.values(), common)
         figure.colorbar(heat, ax=list(panels), label=colour_label, shrink=0.75, extend=extend)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+    style.headline(figure, title)
 
 
 def _heat_map(ax: Axes, values: np.ndarray, labels, classes, limits: tuple[float, float]) -> AxesImage:
@@ -166,18 +150,16 @@ def _heat_map(ax: Axes, values: np.ndarray, labels, classes, limits: tuple[float
     return heat
 
 
-def some(values: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
-    if not values:
-        raise ValueError("Nothing to draw; pass at least one: {'teacher': numbers}.")
+def squares(matrices: Mapping[str, Numbers], what: str, *, alike: bool = False) -> dict[str, np.ndarray]:
+    values = named(matrices, what, "(N, N)", "'teacher': numbers", alike=alike)
+    for name, matrix in values.items():
+        if matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"{what} of {name!r}: {matrix.shape}; expected (N, N), every sample against every other.")
     return values
 
 
-def square(values: Numbers, name: str) -> np.ndarray:
-    values = to_array(values, name, "(N, N)").astype(float)
-    check_finite(values, name)
-    if values.shape[0] != values.shape[1]:
-        raise ValueError(f"{name} has shape {values.shape}; expected (N, N), every sample against every other.")
-    return values
+def square(matrix: Numbers, name: str) -> np.ndarray:
+    return squares({name: matrix}, "values")[name]
 
 
 def class_numbers(labels: Numbers | None, classes: Sequence[str] | None, count: int) -> np.ndarray | None:

@@ -35,10 +35,6 @@ def difference_forest(comparison: pd.DataFrame, *, baseline: str = "alone", ax: 
         comparison: a row per method with difference, low, high (points; NaN where there is no interval), n (pairs) and
             verdict, as `study.analysis.compare` gives it.
         baseline: what the zero line is called.
-        ax: where to draw; None makes a figure 8 inches wide.
-
-    Raises:
-        ValueError: no rows with a difference, a missing column, an unknown verdict.
     """
     _check(comparison, ["difference", "low", "high", "n", "verdict"])
     rows = comparison.dropna(subset="difference").sort_values("difference", ascending=False, kind="stable")
@@ -75,10 +71,6 @@ def rank_intervals(ranks: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
     Args:
         ranks: a row per method with rank, low, high and seeds, as `study.ranking.ranks` gives it.
-        ax: where to draw; None makes a figure 7 inches wide.
-
-    Raises:
-        ValueError: no rows, or a missing column.
     """
     _check(ranks, ["rank", "low", "high", "seeds"])
     rows = ranks.sort_values("rank", kind="stable")
@@ -106,10 +98,6 @@ def accuracy_against_cost(
             worth (is it on the line?), as `study.ranking.costs` gives it.
         cost: label of the axis.
         baseline: a row to set apart.
-        ax: where to draw; None makes a figure of 8 x 4.5 inches.
-
-    Raises:
-        ValueError: no rows, a missing column, or a baseline that is not in the table.
     """
     _check(costs, ["cost", "test_accuracy", "spread", "worth"])
     if baseline is not None and baseline not in costs.index:
@@ -136,10 +124,6 @@ def fall_against_gain(table: pd.DataFrame, *, rho: float | None = None, ax: Axes
         table: a row per method with fall (share of the first epoch's loss) and gain (points), as the `table` of
             `study.ranking.fall_and_gain`.
         rho: rank correlation, written into the title.
-        ax: where to draw; None makes a figure of 7 x 4 inches.
-
-    Raises:
-        ValueError: no rows, or a missing column.
     """
     _check(table, ["fall", "gain"])
     ax = style.axes(ax, figsize=(7, 4))
@@ -163,7 +147,6 @@ def weight_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Args:
         curve: a row per run with multiple (> 0), epochs, val_accuracy (share) and chosen (one True at most), as the
             tables of `kd-teach study tune` hold them for each method.
-        ax: where to draw; None makes a figure of 4 x 3 inches.
 
     Raises:
         ValueError: no rows, a missing column, a multiple that is not positive, more than one chosen.
@@ -234,7 +217,6 @@ def gain_grid(gains: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     Args:
         gains: a row per setting and method with setting, method, difference (points), n (pairs) and verdict, as
             `study.settings_compared.gains_across` gives it; rows and columns keep its order.
-        ax: where to draw; None makes a figure.
 
     Raises:
         ValueError: no rows, a missing column, an unknown verdict, or a method twice in one setting.

@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 TEACHER, ALONE, DISTILLED = "#0072B2", "#D55E00", "#009E73"  # blue, vermilion, bluish green
 OTHERS = ("#E69F00", "#CC79A7", "#56B4E9", "#882255", "#999933", "#777777")  # for all without a fixed colour
@@ -89,6 +89,11 @@ def colours(names: Iterable[str]) -> list[str]:
 def axes(ax: Axes | None, *, figsize: tuple[float, float]) -> Axes:
     """The Axes passed in, or a new one on a figure of its own (inches), laid out so that nothing is cut."""
     return ax if ax is not None else plt.subplots(figsize=figsize, layout="constrained")[1]
+
+
+def headline(figure: FigureBase, text: str) -> None:
+    """A title over all panels, as bold and as far left as those of single ones."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
 @contextmanager

@@ -131,17 +131,6 @@ def test_bars_are_the_shares_and_the_line_is_the_area():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["stage 1", "stage 2"]
 
 
-def test_report_draws_some_images_and_averages_all(images, masks):
-    stages = {"teacher": [torch.rand(3, 8, 8), torch.rand(3, 4)], "student alone": [torch.rand(3, 16)] * 2}
-    grid, bars = plots.attention_report(images, stages, masks=masks, shown=2).axes
-    assert len(grid.texts) == 2 * 5
-    mean = 100 * plots.attention_in_mask(stages["teacher"][1], masks).mean().item()
-    assert bars.containers[0][1].get_height() == pytest.approx(mean)
-    headers = [label.get_text() for label in grid.get_xticklabels()]
-    assert headers == ["image", "teacher\nstage 1", "stage 2", "student alone\nstage 1", "stage 2"]
-    assert len(plots.attention_report(images, stages).axes) == 1
-
-
 def test_draws_on_the_axes_passed_in(images, maps):
     left, right = plt.subplots(1, 2)[1]
     assert plots.attention_grid(images, maps, ax=left) is left
@@ -161,7 +150,6 @@ def test_draws_on_the_axes_passed_in(images, maps):
         (lambda x, f, m: plots.attention_grid(x, {}), "No maps"),
         (lambda x, f, m: plots.attention_grid(x, {"a": f[:2]}), "'a' has 2 maps for 3 images"),
         (lambda x, f, m: plots.attention_grid(x.float(), {"a": f}), "before normalisation"),
-        (lambda x, f, m: plots.attention_report(x, {"a": [f]}, masks=m[:2]), "3 maps came with 2 masks"),
         (lambda x, f, m: plots.attention_bars({}, area=0.1), "No shares"),
         (lambda x, f, m: plots.attention_bars({"a": [0.1, 0.2], "b": [0.1]}, area=0.1), "'b' has"),
         (lambda x, f, m: plots.attention_bars({"a": [54]}, area=0.1), "a share, 0..1"),

@@ -68,15 +68,6 @@ def test_bars_are_percents_of_each_stage():
     assert set(ax.lines[0].get_ydata()) == {50}
 
 
-def test_curves_by_network_and_stage():
-    ax = plots.sign_agreement_curves({"student alone": [[0.5, 0.4], [0.6, 0.5], [0.7, 0.6]], "other": [[0.1, 0.2]]})
-    assert key(ax) == ["student alone, stage 1", "student alone, stage 2", "other, stage 1", "other, stage 2"]
-    first, second, third, _ = ax.lines
-    assert list(first.get_xdata()) == [0, 1, 2] and first.get_ydata() == pytest.approx([50, 60, 70])
-    assert first.get_color() == second.get_color() == style.ALONE != third.get_color()
-    assert first.get_linestyle() == third.get_linestyle() != second.get_linestyle()
-
-
 def test_lines_are_where_neurons_switch():
     ax = plots.activation_boundaries({"teacher": FAN}, POINTS)
     (lines,) = ax.collections
@@ -118,18 +109,11 @@ def test_no_point_is_under_the_legend(width):
     assert legend.get_frame().get_alpha() == 1  # no line shines through
 
 
-def test_report_counts_pairs_on_the_same_side():
-    figure = plots.boundaries_report(FAN, {"before": OTHER, "after": FAN}, POINTS)
-    assert [title(ax) for ax in figure.axes][1:] == ["50.0 % on the same side", "100.0 % on the same side"]
-    assert key(figure.axes[1]) == ["teacher", "before"]
-
-
 def test_draws_on_the_axes_passed_in():
-    panels = plt.subplots(1, 4)[1]
+    panels = plt.subplots(1, 3)[1]
     assert plots.side_loss(S, S**2, fires=True, ax=panels[0]) is panels[0]
     assert plots.sign_agreement_bars({"a": [0.5]}, ax=panels[1]) is panels[1]
-    assert plots.sign_agreement_curves({"a": [[0.5]]}, ax=panels[2]) is panels[2]
-    assert plots.activation_boundaries({"teacher": FAN}, POINTS, ax=panels[3]) is panels[3]
+    assert plots.activation_boundaries({"teacher": FAN}, POINTS, ax=panels[2]) is panels[2]
     assert len(plt.get_fignums()) == 1
 
 
@@ -139,17 +123,14 @@ def test_draws_on_the_axes_passed_in():
         (lambda: plots.side_loss(S, S[1:], fires=True), "120 values of the loss came with 121"),
         (lambda: plots.side_loss(S, S, fires=True, margin=0), "margin is 0"),
         (lambda: plots.hinge_report(S, S, S[1:]), "120 values"),
-        (lambda: plots.sign_agreement_bars({}), "No networks"),
+        (lambda: plots.sign_agreement_bars({}), "No agreement"),
         (lambda: plots.sign_agreement_bars({"a": [55.0]}), "'a' holds .55"),
-        (lambda: plots.sign_agreement_bars({"a": [0.5], "b": [0.5, 0.6]}), "1, 2. stages"),
-        (lambda: plots.sign_agreement_curves({"a": [0.5]}), "expected \\(E, S\\)"),
-        (lambda: plots.sign_agreement_curves({"a": [[0.5] * 5]}), "5 stages"),
+        (lambda: plots.sign_agreement_bars({"a": [0.5], "b": [0.5, 0.6]}), r"'b' has shape \(2,\), the first \(1,\)"),
         (lambda: plots.activation_boundaries({}, POINTS), "0 fans"),
         (lambda: plots.activation_boundaries({"a": FAN}, POINTS[:, :1]), "points has shape"),
         (lambda: plots.activation_boundaries({"a": FAN}, POINTS, torch.zeros(3)), "3 labels"),
         (lambda: plots.activation_boundaries({"a": (FAN[0] * 0, FAN[1])}, POINTS), "no row zero"),
         (lambda: plots.activation_boundaries({"a": FAN, "b": (FAN[0][:1], FAN[1][:1])}, POINTS), "2 and 1 neurons"),
-        (lambda: plots.boundaries_report(FAN, {"b": (FAN[0][:1], FAN[1][:1])}, POINTS), "2 and 1 neurons"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):

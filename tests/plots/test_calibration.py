@@ -66,58 +66,33 @@ def test_title_has_every_networks_error(logits, labels):
         assert f"{name} {100 * expected_calibration_error(z, labels, bins=BINS):.1f} %" in title
 
 
-def test_histogram_matches_loops(logits, labels):
-    ax = plots.confidence_histogram({"student": logits}, labels, bins=BINS)
-    heights = ax.patches[0].get_data().values
-    bins = binned(logits, labels)
-    assert heights == pytest.approx([len(bins.get(b, [])) / N for b in range(BINS)])
-    accuracy, confidence = (line.get_xdata()[0] for line in ax.lines)
-    assert accuracy == pytest.approx((logits.argmax(1) == labels).double().mean().item())
-    assert confidence == pytest.approx(logits.softmax(1).amax(1).mean().item(), abs=1e-6)
-
-
-def test_nothing_runs_behind_the_legend_or_is_cut(logits, labels):
+def test_no_dot_is_cut(logits, labels):
     results = {name: scale * logits for name, scale in (("teacher", 9), ("student alone", 0.2), ("distilled", 1))}
     with plt.rc_context(plots.STYLE):
-        figure = plots.calibration_report(results, labels)
-        figure.draw_without_rendering()
-    left, right = figure.axes
-    under = right.get_legend().get_window_extent().y0
-    assert all(drawn.get_window_extent().y1 < under for drawn in [*right.lines, *right.patches])
-    assert max(right.get_yticks()) <= 1 < right.get_ylim()[1]
-    assert not any(dots.get_clip_on() for dots in left.collections)
-
-
-def test_report_has_both(logits, labels):
-    figure = plots.calibration_report({"teacher": logits, "alone": 2 * logits}, labels)
-    figure.draw_without_rendering()
-    left, right = figure.axes
-    assert len(left.lines) == 3 and len(right.patches) == 2
-    assert left.get_tightbbox().x1 < right.get_tightbbox().x0
+        ax = plots.reliability_diagram(results, labels)
+    assert not any(dots.get_clip_on() for dots in ax.collections)
 
 
 def test_draws_on_the_axes_passed_in(logits, labels):
     ax = plt.subplots()[1]
     assert plots.reliability_diagram({"a": logits}, labels, ax=ax) is ax
-    assert plots.confidence_histogram({"a": logits}, labels, ax=ax) is ax
 
 
 Z, Y = torch.zeros(4, 3), torch.zeros(4, dtype=torch.long)
 
 
-@pytest.mark.parametrize("call", [plots.reliability_diagram, plots.confidence_histogram, plots.calibration_report])
 @pytest.mark.parametrize(
     ("results", "labels", "options", "message"),
     [
-        ({}, Y, {}, "No results"),
-        ({"a": Z[0]}, Y, {}, r"a has shape \(3,\)"),
-        ({"a": Z / 0}, Y, {}, "a holds 12 of 12"),
+        ({}, Y, {}, "No logits"),
+        ({"a": Z[0]}, Y, {}, r"logits of 'a' has shape \(3,\)"),
+        ({"a": Z / 0}, Y, {}, "logits of 'a' holds 12 of 12"),
         ({"a": Z}, Y + 3, {}, "expected 0..2"),
         ({"a": Z}, Y[:3], {}, r"Labels have shape \(3,\)"),
         ({"a": Z}, Y, {"bins": 0}, "bins is 0"),
     ],
 )
-def test_bad_input_is_named_and_leaves_no_empty_figure(call, results, labels, options, message):
+def test_bad_input_is_named_and_leaves_no_empty_figure(results, labels, options, message):
     with pytest.raises(ValueError, match=message):
-        call(results, labels, **options)
+        plots.reliability_diagram(results, labels, **options)
     assert not plt.get_fignums()

@@ -70,9 +70,9 @@ def test_draws_on_the_axes_passed_in():
     ("call", "message"),
     [
         (lambda: plots.score_histograms([], NEGATIVE), "nothing empty"),
-        (lambda: plots.score_histograms(POSITIVE, [math.nan]), "negative holds 1 of 1"),
+        (lambda: plots.score_histograms(POSITIVE, [math.nan]), "'negative' holds 1 of 1"),
         (lambda: plots.information_bound({}, 8), "at least one"),
-        (lambda: plots.information_bound({"a": [1.0], "b": [1.0, 2.0]}, 8), "1 values for 2 epochs"),
+        (lambda: plots.information_bound({"a": [1.0], "b": [1.0, 2.0]}, 8), r"'b' has shape \(2,\), the first \(1,\)"),
         (lambda: plots.information_bound({"a": [1.0]}, 0), "negatives is 0"),
         (lambda: plots.information_bound({"a": [math.inf]}, 8), "1 of 1"),
     ],

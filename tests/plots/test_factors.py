@@ -101,7 +101,7 @@ F = torch.rand(2, 4, 4)
         (lambda: plots.project_channels(F[None], 0.1), "keeps 0 of 2"),
         (lambda: plots.project_channels(F[None], 2), "keeps 4 of 2"),
         (lambda: plots.project_channels(F[None] * 0, 0.5), "constant"),
-        (lambda: plots.reconstructions(F, {}), "Nothing rebuilt"),
+        (lambda: plots.reconstructions(F, {}), "No rebuilt maps"),
         (lambda: plots.reconstructions(F, {"k": F[:1]}), "'k' has shape"),
         (lambda: plots.reconstructions(F, {"k": F}, ["one"]), "titles"),
         (lambda: plots.factor_maps({}), "No factors"),

@@ -111,8 +111,8 @@ Z = torch.eye(3)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plots.gradient_by_temperature(Z, Z[:2]), r"\(3, 3\) and z_t \(2, 3\)"),
-        (lambda: plots.gradient_by_temperature(Z, Z / 0), "z_t holds"),
+        (lambda: plots.gradient_by_temperature(Z, Z[:2]), r"'teacher' has shape \(2, 3\), the first \(3, 3\)"),
+        (lambda: plots.gradient_by_temperature(Z, Z / 0), "'teacher' holds"),
         (lambda: plots.gradient_by_temperature(Z, Z + 1), "the same probabilities"),
         (lambda: plots.gradient_by_temperature(Z, 2 * Z, temperatures=(0,)), r"temperatures are \[0\]"),
         (lambda: plots.gradient_by_temperature(Z, 2 * Z, [0, 1, 3]), "expected 0..2"),

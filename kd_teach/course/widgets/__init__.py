@@ -1,6 +1,7 @@
 """Pictures with handles: sliders and pickers around `kd_teach.plots`, one file per method.
 
-Each function returns an ipywidget. Without a kernel it shows a picture of a few settings instead.
+Each function returns an ipywidget. Without a kernel it shows a picture of a few settings instead; without data it makes
+a small example up. Half of the data, or shapes and counts that do not fit, are a ValueError that says what came.
 """
 
 from kd_teach.course.widgets.ab import ab_widget

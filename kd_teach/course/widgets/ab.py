@@ -3,8 +3,7 @@
 Heo et al., Knowledge Transfer via Distillation of Activation Boundaries, AAAI 2019. https://arxiv.org/abs/1811.03233
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from kd_teach.course.toy2d import Fan, disc_and_ring, train_student, train_teacher
-from kd_teach.course.widgets.explorer import Explorer, emptied
+from kd_teach.course.widgets.explorer import Explorer, emptied, filled
 from kd_teach.methods.ab import hinge
 from kd_teach.plots import style
 from kd_teach.plots.boundaries import activation_boundaries, side_loss
@@ -38,9 +37,6 @@ def ab_widget(
         teacher: the fan to learn; None trains a network of 8 neurons on the points.
         margins: the values of the margin slider, all > 0.
         steps: the values of the step slider, from 0 up.
-
-    Raises:
-        ValueError: points without labels or the other way round, no margins, or no steps.
     """
     if (points is None) != (labels is None):
         raise ValueError("Pass points and labels together, or none of them for a small example.")
@@ -57,46 +53,27 @@ def ab_widget(
         "margin": ipywidgets.SelectionSlider(options=margins, value=middle, description="margin µ", **wide),
         "step": ipywidgets.SelectionSlider(options=steps, value=steps[0], description="training step", **wide),
     }
-    draw, update = (partial(function, teacher, students, points, labels) for function in (draw_fan, fill))
-    return Explorer(draw, controls, static=[{"step": steps[0]}, {"step": steps[-1]}], update=update)
 
+    def blank() -> Figure:
+        figure = plt.figure(figsize=(8, 3.5))
+        for place in ((0.06, 0.14, 0.48, 0.77), (0.58, 0.03, 0.41, 0.88)):  # fixed: to find them anew doubles a redraw
+            figure.add_axes(place)
+        return figure
 
-def draw_fan(
-    teacher: Fan,
-    students: Mapping[float, Mapping[int, Fan]],
-    points: Tensor,
-    labels: Tensor,
-    margin: float,
-    step: int,
-) -> Figure:
-    """Left the hinge with dots for some (point, neuron) pairs that should fire, right the two fans."""
-    figure = plt.figure(figsize=(8, 3.5))
-    for place in ((0.06, 0.14, 0.48, 0.77), (0.58, 0.03, 0.41, 0.88)):  # fixed: to find them anew doubles a redraw
-        figure.add_axes(place)
-    fill(teacher, students, points, labels, figure, margin, step)
-    return figure
+    def fill(figure: Figure, margin: float, step: int) -> None:
+        """Left the hinge with dots for some (point, neuron) pairs that should fire, right the two fans."""
+        left, right = map(emptied, figure.axes)
+        student = students[margin][step]
+        t, s = teacher.preacts(points), student.preacts(points)  # (N, neurons)
+        cost = hinge(s, t, margin)
+        x = torch.linspace(-3, 3, 121)
+        side_loss(x, hinge(x, torch.ones_like(x), margin), fires=True, margin=margin, ax=left)
+        some = (t > 0).nonzero()[:: max(1, int((t > 0).sum()) // DOTS)].unbind(1)
+        left.plot(s[some], cost[some], "o", markersize=5, color=style.DISTILLED, alpha=0.5, label="student's neurons")
+        left.legend(loc="upper right")
+        activation_boundaries({"teacher": teacher, "student (distilled)": student}, points, labels, ax=right)
+        left.set_title(f"Loss per point, all neurons: {cost.sum().item() / len(points):.2f}")
+        right.set_title(f"{100 * student.agreement(teacher, points):.1f} % on the teacher's side")
+        right.set(xlabel="", ylabel="")
 
-
-def fill(
-    teacher: Fan,
-    students: Mapping[float, Mapping[int, Fan]],
-    points: Tensor,
-    labels: Tensor,
-    figure: Figure,
-    margin: float,
-    step: int,
-) -> None:
-    """Draw this student's neurons and its fan into the two panels."""
-    left, right = map(emptied, figure.axes)
-    student = students[margin][step]
-    t, s = teacher.preacts(points), student.preacts(points)  # (N, neurons)
-    cost = hinge(s, t, margin)
-    x = torch.linspace(-3, 3, 121)
-    side_loss(x, hinge(x, torch.ones_like(x), margin), fires=True, margin=margin, ax=left)
-    some = (t > 0).nonzero()[:: max(1, int((t > 0).sum()) // DOTS)].unbind(1)
-    left.plot(s[some], cost[some], "o", markersize=5, color=style.DISTILLED, alpha=0.5, label="student's neurons")
-    left.legend(loc="upper right")
-    activation_boundaries({"teacher": teacher, "student (distilled)": student}, points, labels, ax=right)
-    left.set_title(f"Loss per point, all neurons: {cost.sum().item() / len(points):.2f}")
-    right.set_title(f"{100 * student.agreement(teacher, points):.1f} % on the teacher's side")
-    right.set(xlabel="", ylabel="")
+    return Explorer(filled(blank, fill), controls, static=[{"step": steps[0]}, {"step": steps[-1]}], update=fill)

@@ -4,7 +4,6 @@ Zagoruyko & Komodakis, Paying More Attention to Attention, ICLR 2017. https://ar
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 import ipywidgets
 import torch
@@ -29,9 +28,6 @@ def at_widget(
         images: (N, 3, H, W) uint8; None, with the maps, makes a small example.
         teacher, student: maps (N, C, h, w) per stage (`features.stages`); C may differ.
         masks: (N, H, W) bool, True on the object: outlined, and the share of attention on it is printed.
-
-    Raises:
-        ValueError: only some of the three given, or different numbers of stages.
     """
     given = [part is not None for part in (images, teacher, student)]
     if any(given) != all(given):
@@ -50,35 +46,22 @@ def at_widget(
         "image": ipywidgets.IntSlider(1, min=1, max=len(images), description="image", **wide),
     }
     controls["stage"].style.button_width = "60px"
-    draw = partial(draw_attention, images, teacher, student, masks)
+
+    def draw(p: float, stage: int, image: int) -> Figure:
+        """One image and two attention maps (1, h, w); `stage` and `image` count from 1."""
+        one = slice(image - 1, image)
+        f_t, f_s = teacher[stage - 1][one].detach(), student[stage - 1][one].detach()
+        maps = {
+            f"teacher, stage {stage}": attention_map(f_t, p).unflatten(1, f_t.shape[2:]),
+            f"student, stage {stage}": attention_map(f_s, p).unflatten(1, f_s.shape[2:]),
+        }
+        distance = ATLoss(p=p)([f_s], [f_t]).item()
+        title = f"p = {p:.2g}: distance of the two maps {distance:.2f} (0 the same, {2**0.5:.2f} no overlap)"
+        figure = attention_grid(images[one], maps, masks=None if masks is None else masks[one], title=title).figure
+        figure.set_size_inches(8, 3.4)
+        return figure
+
     return Explorer(draw, controls, static=[{"p": 0.5}, {"p": 8}])
-
-
-def draw_attention(
-    images: Tensor,
-    teacher: Sequence[Tensor],
-    student: Sequence[Tensor],
-    masks: Tensor | None,
-    p: float,
-    stage: int,
-    image: int,
-) -> Figure:
-    """One image and two attention maps; `stage` and `image` count from 1."""
-    one = slice(image - 1, image)
-    f_t, f_s = teacher[stage - 1][one].detach(), student[stage - 1][one].detach()
-    maps = {
-        f"teacher, stage {stage}": _as_grid(attention_map(f_t, p), f_t),
-        f"student, stage {stage}": _as_grid(attention_map(f_s, p), f_s),
-    }
-    distance = ATLoss(p=p)([f_s], [f_t]).item()
-    title = f"p = {p:.2g}: distance of the two maps {distance:.2f} (0 the same, {2**0.5:.2f} no overlap)"
-    figure = attention_grid(images[one], maps, masks=None if masks is None else masks[one], title=title).figure
-    figure.set_size_inches(8, 3.4)
-    return figure
-
-
-def _as_grid(attention: Tensor, f: Tensor) -> Tensor:
-    return attention.unflatten(1, f.shape[2:])  # (N, h, w)
 
 
 def example() -> tuple[Tensor, list[Tensor], list[Tensor], Tensor]:

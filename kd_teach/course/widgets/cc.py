@@ -1,7 +1,6 @@
 """Correlation Congruence: how many terms of its Taylor series a Gaussian kernel needs."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -11,7 +10,7 @@ from torch import Tensor
 
 import kd_teach.plots as plots
 from kd_teach.course.widgets import _examples
-from kd_teach.course.widgets.explorer import Explorer, emptied
+from kd_teach.course.widgets.explorer import Explorer, emptied, filled
 from kd_teach.methods.cc import KERNELS, correlation_matrix
 
 GRID = torch.linspace(-1, 1, 101)
@@ -24,9 +23,6 @@ def cc_widget(e: Tensor | None = None, labels: Tensor | None = None, classes: Se
         e: embeddings (N, D) of one batch; None makes a small batch up.
         labels: (N,) class numbers, by which the matrix is sorted.
         classes: names by class number.
-
-    Raises:
-        ValueError: shapes that do not fit.
     """
     if e is None:
         e, labels = _examples.batch()
@@ -40,32 +36,32 @@ def cc_widget(e: Tensor | None = None, labels: Tensor | None = None, classes: Se
         "order": ipywidgets.IntSlider(2, min=1, max=10, description="order: last power of the series", **wide),
     }
     static = [{}, {"gamma": 2.0}, {"gamma": 2.0, "order": 8}]
-    start = partial(draw, e, correlation_matrix(e, kernel="bilinear"), labels, classes)
-    return Explorer(start, controls, static=static, update=partial(fill, e, labels, classes))
 
+    def blank() -> Figure:
+        # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
+        margins = {"left": 0.08, "right": 0.98, "bottom": 0.15, "top": 0.91, "wspace": 0.06}
+        figure, (left, _) = plt.subplots(1, 2, figsize=(8, 3.4), width_ratios=(1.3, 1), gridspec_kw=margins)
+        plots.kernel_curves(
+            {"cosine": GRID}, GRID, cosines=correlation_matrix(e, kernel="bilinear"), ax=left
+        )  # the grey bars stay, the curve does not
+        return figure
 
-def draw(e: Tensor, cosines: Tensor, labels, classes, gamma: float, order: int) -> Figure:
-    """Left both kernels over the cosine, right the Taylor kernel's matrix; their largest gap in the title."""
-    # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
-    margins = {"left": 0.08, "right": 0.98, "bottom": 0.15, "top": 0.91, "wspace": 0.06}
-    figure, (left, _) = plt.subplots(1, 2, figsize=(8, 3.4), width_ratios=(1.3, 1), gridspec_kw=margins)
-    plots.kernel_curves({"cosine": GRID}, GRID, cosines=cosines, ax=left)  # the grey bars stay, the curve does not
-    fill(e, labels, classes, figure, gamma, order)
-    return figure
+    def fill(figure: Figure, gamma: float, order: int) -> None:
+        """Left both kernels over the cosine, right the Taylor kernel's matrix; their largest gap in the title."""
+        left, right = map(emptied, figure.axes[:2])
+        curves = {
+            "exact RBF": KERNELS["rbf"](GRID, gamma, order),
+            f"Taylor, order {order}": KERNELS["rbf_taylor"](GRID, gamma, order),
+        }
+        plots.kernel_curves(curves, GRID, ax=left)
+        left.set(
+            ylim=(min(-0.05, *(c.min().item() for c in curves.values())), 1.05), xticks=(-1, 0, 1), yticks=(0, 0.5, 1)
+        )
+        left.set(xlabel="cosine (grey: how often in this batch)")
+        exact, taylor = (correlation_matrix(e, kernel=k, gamma=gamma, order=order) for k in ("rbf", "rbf_taylor"))
+        left.set_title(f"γ = {gamma:g}, largest gap in this batch: {(exact - taylor).abs().max():.3f}")
+        plots.similarity_matrix(taylor, labels, classes, limits=(0, 1), colour_label=None, ax=right)
+        right.set(xticks=[], yticks=[])
+        right.set_title("Taylor kernel, dark 0, bright 1")
 
-
-def fill(e: Tensor, labels, classes, figure: Figure, gamma: float, order: int) -> None:
-    """Draw the curves and the matrix of this sharpness and order into the two panels."""
-    left, right = map(emptied, figure.axes[:2])
-    curves = {
-        "exact RBF": KERNELS["rbf"](GRID, gamma, order),
-        f"Taylor, order {order}": KERNELS["rbf_taylor"](GRID, gamma, order),
-    }
-    plots.kernel_curves(curves, GRID, ax=left)
-    left.set(ylim=(min(-0.05, *(c.min().item() for c in curves.values())), 1.05), xticks=(-1, 0, 1), yticks=(0, 0.5, 1))
-    left.set(xlabel="cosine (grey: how often in this batch)")
-    exact, taylor = (correlation_matrix(e, kernel=k, gamma=gamma, order=order) for k in ("rbf", "rbf_taylor"))
-    left.set_title(f"γ = {gamma:g}, largest gap in this batch: {(exact - taylor).abs().max():.3f}")
-    plots.similarity_matrix(taylor, labels, classes, limits=(0, 1), colour_label=None, ax=right)
-    right.set(xticks=[], yticks=[])
-    right.set_title("Taylor kernel, dark 0, bright 1")
+    return Explorer(filled(blank, fill), controls, static=static, update=fill)

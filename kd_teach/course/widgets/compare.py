@@ -1,7 +1,7 @@
 """All methods on one pair of networks: which layers does a method pull, how hard, and where to?"""
 
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 import kd_teach.plots as plots
-from kd_teach.course.widgets.explorer import Explorer, emptied
+from kd_teach.course.widgets.explorer import Explorer, emptied, filled
 from kd_teach.data import load_data, plain_batches
 from kd_teach.models import create_model
 from kd_teach.plots import style
@@ -28,9 +28,6 @@ def compare_widget(pulls: Mapping[str, Pull] | None = None) -> Explorer:
         pulls: method's name -> its gradients, as `gradients.compare_gradients(student, teacher, data, batch)` gives
             them for all methods that a pair allows. None takes the shipped shapes10 teacher, an untrained resnet8 and
             16 images; that takes some seconds, once.
-
-    Raises:
-        ValueError: an empty mapping.
     """
     pulls = example() if pulls is None else dict(pulls)
     if not pulls:
@@ -41,33 +38,27 @@ def compare_widget(pulls: Mapping[str, Pull] | None = None) -> Explorer:
         "times": ipywidgets.FloatLogSlider(1.0, min=-2, max=2, step=0.1, description="× its own weight", **wide),
     }
     telling = [method for method in ("kd", "fitnet", "rkd") if method in pulls] or list(pulls)[:1]
-    draw, update = (partial(function, pulls=pulls) for function in (draw_pull, fill))
-    return Explorer(draw, controls, static=[{"method": method} for method in telling], update=update)
+    blank = lambda: plt.subplots(1, 2, figsize=(8, 3.4), gridspec_kw=PLACES)[0]
 
+    def fill(figure: Figure, method: str, times: float) -> None:
+        """Gradient norms of cross-entropy and of the weighted method at each layer, and the cosine between the two."""
+        left, right = map(emptied, figure.axes)
+        pull = pulls[method]
+        weight = times * pull.weight
+        low, high = _limits(pulls)
+        norms = {"cross-entropy": pull.layers["task"], f"{method}, weight {weight:.3g}": weight * pull.layers["distil"]}
+        plots.gradient_by_layer(norms, colours=(style.OTHERS[5], style.TEACHER), limits=(low, high), ax=left)
+        decades = [10.0**power for power in range(-8, 9, 2) if low <= 10.0**power <= high]
+        left.set_yticks(decades, [f"{decade:g}" for decade in decades])
+        left.yaxis.set_minor_locator(NullLocator())
+        left.legend(loc="upper left", ncols=2)
+        left.set_title("How hard each pulls at the student's layers")
+        plots.gradient_cosines(pull.layers["cosine"], ax=right)
+        right.set_xticks([-1, 0, 1])
+        right.set_title("The same way?")
 
-def draw_pull(method: str, times: float, *, pulls: Mapping[str, Pull]) -> Figure:
-    """Gradient norms of cross-entropy and of the weighted method at each layer, and the cosine between the two."""
-    figure = plt.subplots(1, 2, figsize=(8, 3.4), gridspec_kw=PLACES)[0]
-    fill(figure, method, times, pulls=pulls)
-    return figure
-
-
-def fill(figure: Figure, method: str, times: float, *, pulls: Mapping[str, Pull]) -> None:
-    """Draw the bars of this method and weight into the two panels."""
-    left, right = map(emptied, figure.axes)
-    pull = pulls[method]
-    weight = times * pull.weight
-    low, high = _limits(pulls)
-    norms = {"cross-entropy": pull.layers["task"], f"{method}, weight {weight:.3g}": weight * pull.layers["distil"]}
-    plots.gradient_by_layer(norms, colours=(style.OTHERS[5], style.TEACHER), limits=(low, high), ax=left)
-    decades = [10.0**power for power in range(-8, 9, 2) if low <= 10.0**power <= high]
-    left.set_yticks(decades, [f"{decade:g}" for decade in decades])
-    left.yaxis.set_minor_locator(NullLocator())
-    left.legend(loc="upper left", ncols=2)
-    left.set_title("How hard each pulls at the student's layers")
-    plots.gradient_cosines(pull.layers["cosine"], ax=right)
-    right.set_xticks([-1, 0, 1])
-    right.set_title("The same way?")
+    static = [{"method": method} for method in telling]
+    return Explorer(filled(blank, fill), controls, static=static, update=fill)
 
 
 def _limits(pulls: Mapping[str, Pull]) -> tuple[float, float]:

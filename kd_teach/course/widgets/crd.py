@@ -1,7 +1,7 @@
 """Contrastive Representation Distillation: what K and tau do to the critic h and to the bound on shared information."""
 
 import math
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 import kd_teach.plots as plots
 from kd_teach.course.widgets import _examples
-from kd_teach.course.widgets.explorer import Explorer, emptied
+from kd_teach.course.widgets.explorer import Explorer, emptied, filled
 from kd_teach.methods.crd import CRDLoss, mutual_information_bound
 from kd_teach.plots import style
 
@@ -29,9 +29,6 @@ def crd_widget(e_t: Tensor | None = None, labels: Tensor | None = None) -> Explo
         e_t: the teacher's embeddings (n, D) of a whole (small) set; None makes 512 up. The student's are mixed from
             them and noise.
         labels: (n,) class numbers: negatives are of another class.
-
-    Raises:
-        ValueError: one without the other, or labels that `CRDLoss` refuses.
     """
     if (e_t is None) != (labels is None):
         raise ValueError("crd_widget needs both the embeddings and their labels, or none of the two.")
@@ -59,42 +56,35 @@ def crd_widget(e_t: Tensor | None = None, labels: Tensor | None = None) -> Explo
         ),
     }
     static = [{"learnt": 0.0}, {}, {"variant": "paper"}]
-    sides = lru_cache(maxsize=64)(partial(all_sides, v_t, noise, labels, sizes))  # the slider of K moves none of them
-    given = v_t, noise, labels, sides
-    return Explorer(partial(draw, *given), controls, static=static, update=partial(fill, *given))
 
+    def student(learnt: float) -> Tensor:
+        """The student's embeddings: so much of the teacher's, the rest noise."""
+        return normalize(torch.lerp(noise, v_t, learnt))
 
-def draw(v_t: Tensor, noise: Tensor, labels: Tensor, sides, negatives, temperature, learnt, variant) -> Figure:
-    """Left h over the score and the scores that occur; right the bound for every K, the chosen one marked."""
-    # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
-    margins = {"left": 0.05, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.36}
-    figure, (left, _) = plt.subplots(1, 2, figsize=(8, 3.5), gridspec_kw=margins)
-    left.twinx()  # h has a scale of its own
-    fill(v_t, noise, labels, sides, figure, negatives, temperature, learnt, variant)
-    return figure
+    @lru_cache(maxsize=64)  # the slider of K moves none of them
+    def all_sides(temperature: float, learnt: float, variant: str) -> dict[int, tuple[float, float]]:
+        """K -> `student_side`, for every K."""
+        v_s = student(learnt)
+        return {k: student_side(v_s, v_t, labels, k, temperature, variant) for k in sizes}
 
+    def blank() -> Figure:
+        # Fixed margins: looking for the best ones at every move of a slider would take a third of the time.
+        margins = {"left": 0.05, "right": 0.98, "bottom": 0.15, "top": 0.84, "wspace": 0.36}
+        figure, (left, _) = plt.subplots(1, 2, figsize=(8, 3.5), gridspec_kw=margins)
+        left.twinx()  # h has a scale of its own
+        return figure
 
-def fill(v_t: Tensor, noise: Tensor, labels: Tensor, sides, figure, negatives, temperature, learnt, variant) -> None:
-    """Draw into the three axes what these settings make of the student."""
-    v_s = student(v_t, noise, learnt)
-    sides = sides(temperature, learnt, variant)
-    left, right, beside = map(emptied, figure.axes)
-    scores = v_s[:ANCHORS] @ v_t.T
-    others = labels[:ANCHORS, None] != labels
-    plots.score_histograms(scores.diagonal(), scores[others], ax=left)
-    _critic(left, beside, negatives, len(v_t), temperature, sides[negatives][1])
-    _bounds(right, {k: float(mutual_information_bound(side, k)) for k, (side, _) in sides.items()}, negatives)
+    def fill(figure: Figure, negatives: int, temperature: float, learnt: float, variant: str) -> None:
+        """Left h over the score and the scores that occur; right the bound for every K, the chosen one marked."""
+        v_s, sides = student(learnt), all_sides(temperature, learnt, variant)
+        left, right, beside = map(emptied, figure.axes)
+        scores = v_s[:ANCHORS] @ v_t.T
+        others = labels[:ANCHORS, None] != labels
+        plots.score_histograms(scores.diagonal(), scores[others], ax=left)
+        _critic(left, beside, negatives, len(v_t), temperature, sides[negatives][1])
+        _bounds(right, {k: float(mutual_information_bound(side, k)) for k, (side, _) in sides.items()}, negatives)
 
-
-def student(v_t: Tensor, noise: Tensor, learnt: float) -> Tensor:
-    """The student's embeddings: so much of the teacher's, the rest noise."""
-    return normalize(torch.lerp(noise, v_t, learnt))
-
-
-def all_sides(v_t: Tensor, noise: Tensor, labels: Tensor, sizes, temperature: float, learnt: float, variant: str):
-    """K -> `student_side`, for every K."""
-    v_s = student(v_t, noise, learnt)
-    return {k: student_side(v_s, v_t, labels, k, temperature, variant) for k in sizes}
+    return Explorer(filled(blank, fill), controls, static=static, update=fill)
 
 
 def student_side(v_s: Tensor, v_t: Tensor, labels: Tensor, negatives: int, temperature: float, variant: str):

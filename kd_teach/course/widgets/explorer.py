@@ -150,6 +150,17 @@ def no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+def filled(blank: Callable[[], Figure], fill: Callable[..., None]) -> Callable[..., Figure]:
+    """The `draw` that goes with an `update` called `fill`: an empty picture, filled."""
+
+    def draw(**values) -> Figure:
+        figure = blank()
+        fill(figure, **values)
+        return figure
+
+    return draw
+
+
 def emptied(ax: Axes) -> Axes:
     """The axes without what was drawn in them, for an `update` that draws anew; ticks, labels and titles stay."""
     for artist in (*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts, *ax.artists):

@@ -39,9 +39,6 @@ def fitnet_widget(teacher: Sequence[Tensor] | None = None, student: Sequence[Ten
     Args:
         teacher, student: maps (N, C, h, w) per stage (`features.stages`); C may differ, the larger grid is pooled.
             None makes a small example.
-
-    Raises:
-        ValueError: only one of the two given, different numbers of stages, fewer than two images.
     """
     if (teacher is None) != (student is None):
         raise ValueError("Pass teacher and student together, or none of them for a small example.")

@@ -1,7 +1,6 @@
 """Flow of Solution Procedure: which channels of two layers go together, wherever in the picture that is."""
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
 
 import ipywidgets
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 import kd_teach.plots as plots
-from kd_teach.course.widgets.explorer import Explorer
+from kd_teach.course.widgets.explorer import Explorer, filled
 from kd_teach.methods.fsp import FSPLoss, fsp_matrix
 from kd_teach.plots import style
 
@@ -30,9 +29,6 @@ def fsp_widget(
         names: what the maps are called.
 
     The larger map of a pair is pooled before the shuffle, as the loss pools it.
-
-    Raises:
-        ValueError: one network without the other, another number of names, or maps that `FSPLoss` refuses.
     """
     if (maps_t is None) != (maps_s is None):
         raise ValueError("fsp_widget needs the maps of both networks, or none.")
@@ -50,47 +46,43 @@ def fsp_widget(
         "shuffle": ipywidgets.Checkbox(False, description="shuffle the pixels of all maps alike", **wide),
     }
     static = [{"shuffle": False}, {"shuffle": True}]
-    shown = pooled, [name for name, _ in options]
-    return Explorer(partial(draw, *shown), controls, static=static, update=partial(fill, *shown))
 
+    def blank() -> Figure:
+        figure = plt.figure(figsize=(8, 2.9))  # fixed places: to find them anew doubles a redraw
+        panels = [figure.add_axes((left, 0.16, 0.222, 0.61)) for left in (0.005, 0.298, 0.533, 0.768)]
+        panels[0].imshow([[0]], cmap="gray")
+        panels[0].set(xticks=[], yticks=[])
+        panels[0].set_title("a picture in the\nteacher's first map", fontsize=10)
+        colours = style.TEACHER, style.DISTILLED, style.INK
+        titles = "teacher's\nmatrix", "student's\nmatrix", "difference\n(white = none)"
+        for ax, title, colour in zip(panels[1:], titles, colours, strict=True):
+            plots.flow_matrix(torch.zeros(1, 1), limit=1, bar=False, ax=ax)
+            ax.set_title(title, color=colour, fontsize=10)
+            ax.set(xlabel="channel, 2nd map", ylabel="channel, 1st map")
+        for ax in panels[2:]:  # the rows of panels[1]: each tick costs a millisecond at every redraw
+            ax.set(yticks=[], ylabel="")
+        return figure
 
-def draw(pairs: Sequence[tuple[Pair, Pair]], names: Sequence[str], pair: int, shuffle: bool) -> Figure:
-    """One channel before and after the step, the mean matrices of both networks, their difference, and the loss."""
-    figure = plt.figure(figsize=(8, 2.9))  # fixed places: to find them anew doubles a redraw
-    panels = [figure.add_axes((left, 0.16, 0.222, 0.61)) for left in (0.005, 0.298, 0.533, 0.768)]
-    panels[0].imshow([[0]], cmap="gray")
-    panels[0].set(xticks=[], yticks=[])
-    panels[0].set_title("a picture in the\nteacher's first map", fontsize=10)
-    colours = style.TEACHER, style.DISTILLED, style.INK
-    titles = "teacher's\nmatrix", "student's\nmatrix", "difference\n(white = none)"
-    for ax, title, colour in zip(panels[1:], titles, colours, strict=True):
-        plots.flow_matrix(torch.zeros(1, 1), limit=1, bar=False, ax=ax)
-        ax.set_title(title, color=colour, fontsize=10)
-        ax.set(xlabel="channel, 2nd map", ylabel="channel, 1st map")
-    for ax in panels[2:]:  # the rows of panels[1]: each tick costs a millisecond at every redraw
-        ax.set(yticks=[], ylabel="")
-    fill(pairs, names, figure, pair, shuffle)
-    return figure
+    def fill(figure: Figure, pair: int, shuffle: bool) -> None:
+        """One channel before and after the step, the mean matrices of both networks, their difference, and the loss."""
+        teacher, student = pooled[pair]
+        if shuffle:
+            teacher, student = shuffled(teacher), shuffled(student)
+        g_t, g_s = (fsp_matrix(*maps).mean(dim=0) for maps in (teacher, student))
+        limit = max(g.abs().max().item() for g in (g_t, g_s, g_s - g_t)) or 1.0
+        picture, *matrices = (ax.images[0] for ax in figure.axes)
+        for image, values in zip((picture, *matrices), (teacher[0][0].mean(dim=0), g_t, g_s, g_s - g_t), strict=True):
+            image.set_data(values.numpy())
+            rows, columns = values.shape
+            image.set_extent((-0.5, columns - 0.5, rows - 0.5, -0.5))
+        picture.autoscale()
+        for image in matrices:
+            image.set_clim(-limit, limit)
+        state = "shuffled" if shuffle else "in place"
+        title = f"{options[pair][0]}, pixels {state}: loss = {FSPLoss()(student, teacher).item():.4g}"
+        figure.suptitle(title, fontweight="bold", fontsize=11)
 
-
-def fill(pairs: Sequence[tuple[Pair, Pair]], names: Sequence[str], figure: Figure, pair: int, shuffle: bool) -> None:
-    """Put the numbers of this pair of layers into the four panels, and the loss above them."""
-    teacher, student = pairs[pair]
-    if shuffle:
-        teacher, student = shuffled(teacher), shuffled(student)
-    g_t, g_s = (fsp_matrix(*maps).mean(dim=0) for maps in (teacher, student))
-    limit = max(g.abs().max().item() for g in (g_t, g_s, g_s - g_t)) or 1.0
-    picture, *matrices = (ax.images[0] for ax in figure.axes)
-    for image, values in zip((picture, *matrices), (teacher[0][0].mean(dim=0), g_t, g_s, g_s - g_t), strict=True):
-        image.set_data(values.numpy())
-        rows, columns = values.shape
-        image.set_extent((-0.5, columns - 0.5, rows - 0.5, -0.5))
-    picture.autoscale()
-    for image in matrices:
-        image.set_clim(-limit, limit)
-    state = "shuffled" if shuffle else "in place"
-    title = f"{names[pair]}, pixels {state}: loss = {FSPLoss()(student, teacher).item():.4g}"
-    figure.suptitle(title, fontweight="bold", fontsize=11)
+    return Explorer(filled(blank, fill), controls, static=static, update=fill)
 
 
 def shuffled(maps: Pair) -> Pair:

@@ -4,9 +4,6 @@ Kim et al., Paraphrasing Complex Network: Network Compression via Factor Transfe
 https://arxiv.org/abs/1802.04977
 """
 
-from collections.abc import Mapping
-from functools import partial
-
 import ipywidgets
 import torch
 from matplotlib.figure import Figure
@@ -29,9 +26,6 @@ def ft_widget(features: Tensor | None = None, *, images: Tensor | None = None, c
         features: (N, C, H, W), the teacher's last map; None makes a small example. C >= 2.
         images: (N, 3, H0, W0) uint8, the pictures that they are of, shown in front.
         count: how many channels to show, those with the most energy in the image.
-
-    Raises:
-        ValueError: another number of images than of features; as for `project_channels`.
     """
     features = example() if features is None else features.detach().float()
     if images is not None and len(images) != len(features):
@@ -44,33 +38,25 @@ def ft_widget(features: Tensor | None = None, *, images: Tensor | None = None, c
         "rate": ipywidgets.SelectionSlider(options=list(RATES), value="1/2", description="factor rate k", **wide),
         "image": ipywidgets.IntSlider(1, min=1, max=len(features), description="image", **wide),
     }
-    draw = partial(draw_squeeze, features, squeezed, chosen, images)
+
+    def draw(rate: str, image: int) -> Figure:
+        """The chosen channels of one image, above as they are, below as they are rebuilt; `image` counts from 1."""
+        rebuilt, kept = squeezed[rate]
+        channels = chosen[image - 1]
+        titles = [f"channel {channel}" for channel in channels.tolist()]
+        ax = reconstructions(features[image - 1, channels], {"rebuilt": rebuilt[image - 1, channels]}, titles)
+        width = features.shape[1]
+        factors = round(RATES[rate] * width)
+        ax.set_title(f"{factors} of {width} directions keep {100 * kept:.0f} % of the variance (linear squeeze)")
+        figure = ax.figure
+        figure.set_size_inches(8, 2.5)
+        if images is not None:
+            picture, tiles = figure.add_gridspec(1, 2, width_ratios=(1, 5))
+            ax.set_subplotspec(tiles)
+            image_grid(images[image - 1 : image], ax=figure.add_subplot(picture))
+        return figure
+
     return Explorer(draw, controls, static=[{"rate": "1/4"}, {"rate": "3/4"}])
-
-
-def draw_squeeze(
-    features: Tensor,
-    squeezed: Mapping[str, tuple[Tensor, float]],
-    chosen: Tensor,
-    images: Tensor | None,
-    rate: str,
-    image: int,
-) -> Figure:
-    """The chosen channels of one image, above as they are, below as they are rebuilt; `image` counts from 1."""
-    rebuilt, kept = squeezed[rate]
-    channels = chosen[image - 1]
-    titles = [f"channel {channel}" for channel in channels.tolist()]
-    ax = reconstructions(features[image - 1, channels], {"rebuilt": rebuilt[image - 1, channels]}, titles)
-    width = features.shape[1]
-    factors = round(RATES[rate] * width)
-    ax.set_title(f"{factors} of {width} directions keep {100 * kept:.0f} % of the variance (linear squeeze)")
-    figure = ax.figure
-    figure.set_size_inches(8, 2.5)
-    if images is not None:
-        picture, tiles = figure.add_gridspec(1, 2, width_ratios=(1, 5))
-        ax.set_subplotspec(tiles)
-        image_grid(images[image - 1 : image], ax=figure.add_subplot(picture))
-    return figure
 
 
 def example() -> Tensor:

@@ -1,7 +1,6 @@
 """KD: a temperature slider over what teacher and student answer to one image."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -32,9 +31,6 @@ def kd_widget(
         images: (N, 3, H, W) uint8, shown beside their bars.
         labels: (N,) class numbers, marked in the bars.
         student: what the student is called: "student alone" and "distilled student" have their fixed colours.
-
-    Raises:
-        ValueError: some of z_t, z_s and classes, but not all; different numbers of images.
     """
     if z_t is None and z_s is None and classes is None:
         z_t, z_s, classes, labels = EXAMPLE
@@ -50,41 +46,29 @@ def kd_widget(
         "image": ipywidgets.IntSlider(0, min=0, max=len(z_t) - 1, description="image", **wide),
         "log": ipywidgets.Checkbox(False, description="log axis: show small probabilities", **wide),
     }
-    draw = partial(draw_answers, z_t=z_t, z_s=z_s, classes=classes, images=images, labels=labels, student=student)
+
+    def draw(temperature: float, image: int, log: bool) -> Figure:
+        """One image, both networks' soft targets, and the value of the KD loss at this temperature."""
+        label = None if labels is None else int(labels[image])
+        # Fixed places and few ticks: a layout engine would measure every text, which takes longer than drawing it.
+        width, edge = (6.0, 0.0) if images is None else (7.8, 2.1)  # inches; `edge` is where the picture ends
+        names = 0.2 + 0.085 * max(len(name + " (true)") for name in classes)  # inches that the class names take
+        figure = plt.figure(figsize=(width, 3.2))
+        bars = figure.add_axes(((edge + names) / width, 0.15, (width - edge - names - 0.15) / width, 0.75))
+        if images is not None:
+            picture = figure.add_axes((0.1 / width, 0.15, (edge - 0.2) / width, 0.75))
+            plots.image_grid(images[image : image + 1], ax=picture)
+            picture.set_anchor("N")
+        answers = {"teacher": z_t[image], student: z_s[image]}
+        plots.soft_targets_by_network(answers, classes, temperature=temperature, label=label, log=log, ax=bars)
+        loss = KDLoss(temperature=temperature)(z_s[image : image + 1], z_t[image : image + 1]).item()
+        bars.set_title(f"T = {temperature:g}: T² KL = {loss:.2f}, without T² {loss / temperature**2:.3f}")
+        bars.xaxis.set_major_formatter("{x:g}")
+        bars.xaxis.set_minor_locator(NullLocator())
+        bars.legend(loc="lower right")
+        return figure
+
     return Explorer(draw, controls, static=[{"temperature": 1.0}, {"temperature": 4.0}, {"temperature": 20.0}])
-
-
-def draw_answers(
-    temperature: float,
-    image: int,
-    log: bool,
-    *,
-    z_t: Tensor,
-    z_s: Tensor,
-    classes: Sequence[str],
-    images: Tensor | None = None,
-    labels: Tensor | None = None,
-    student: str = "student alone",
-) -> Figure:
-    """One image, both networks' soft targets, and the value of the KD loss at this temperature."""
-    label = None if labels is None else int(labels[image])
-    # Fixed places and few ticks: a layout engine would measure every text, which takes longer than drawing it.
-    width, edge = (6.0, 0.0) if images is None else (7.8, 2.1)  # inches; `edge` is where the picture ends
-    names = 0.2 + 0.085 * max(len(name + " (true)") for name in classes)  # inches that the class names take
-    figure = plt.figure(figsize=(width, 3.2))
-    bars = figure.add_axes(((edge + names) / width, 0.15, (width - edge - names - 0.15) / width, 0.75))
-    if images is not None:
-        picture = figure.add_axes((0.1 / width, 0.15, (edge - 0.2) / width, 0.75))
-        plots.image_grid(images[image : image + 1], ax=picture)
-        picture.set_anchor("N")
-    answers = {"teacher": z_t[image], student: z_s[image]}
-    plots.soft_targets_by_network(answers, classes, temperature=temperature, label=label, log=log, ax=bars)
-    loss = KDLoss(temperature=temperature)(z_s[image : image + 1], z_t[image : image + 1]).item()
-    bars.set_title(f"T = {temperature:g}: T² KL = {loss:.2f}, without T² {loss / temperature**2:.3f}")
-    bars.xaxis.set_major_formatter("{x:g}")
-    bars.xaxis.set_minor_locator(NullLocator())
-    bars.legend(loc="lower right")
-    return figure
 
 
 EXAMPLE = (  # a teacher that knows its look-alikes, and a student that does not yet

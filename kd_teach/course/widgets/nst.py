@@ -4,15 +4,13 @@ Huang & Wang, Like What You Like: Knowledge Distill via Neuron Selectivity Trans
 https://arxiv.org/abs/1707.01219
 """
 
-from functools import partial
-
 import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from kd_teach.course.widgets import at
-from kd_teach.course.widgets.explorer import Explorer, emptied
+from kd_teach.course.widgets.explorer import Explorer, emptied, filled
 from kd_teach.methods._tensors import match_size
 from kd_teach.plots.selectivity import (
     KERNELS,
@@ -33,9 +31,6 @@ def nst_widget(images: Tensor | None = None, teacher: Tensor | None = None, stud
     Args:
         images: (N, 3, H0, W0) uint8; None, with the maps, makes a small example.
         teacher, student: (N, C, H, W) maps of one stage; C may differ, the larger grid is pooled.
-
-    Raises:
-        ValueError: only some of the three given, or different numbers of images.
     """
     given = [part is not None for part in (images, teacher, student)]
     if any(given) != all(given):
@@ -58,38 +53,30 @@ def nst_widget(images: Tensor | None = None, teacher: Tensor | None = None, stud
         "row": ipywidgets.IntSlider(rows // 2, min=0, max=rows - 1, description="place: row", **wide),
         "column": ipywidgets.IntSlider(columns // 2, min=0, max=columns - 1, description="place: column", **wide),
     }
-    draw, update = (partial(function, images, teacher, student) for function in (draw_selectivity, fill))
+
+    def blank() -> Figure:
+        figure = plt.figure(figsize=(8, 3.2))
+        left = figure.add_axes((0.03, 0.08, 0.41, 0.82))  # fixed places: to find them anew doubles a redraw
+        for x in (0.495, 0.75):
+            figure.add_axes((x, 0.1, 0.245, 0.76))
+        kernel_blocks(kernel_matrix(teacher[0], student[0]), teacher.shape[1], ax=left)
+        return figure
+
+    def fill(figure: Figure, kernel: str, image: int, row: int, column: int) -> None:
+        """Left the channels' similarities, then the regions like the marked one; `image` counts from 1."""
+        f_t, f_s = teacher[image - 1], student[image - 1]
+        left, *others = figure.axes[:3]  # the fourth is the colour bar, which follows the matrix
+        matrix = kernel_matrix(f_t, f_s, kernel)
+        means = block_means(matrix, len(f_t))
+        left.images[0].set(data=matrix.numpy(), clim=similarity_limits(matrix))
+        for text, mean in zip(left.texts, means.flat, strict=True):
+            text.set_text(f"{mean:.3f}")
+        left.set_title(f"{kernel}: {mmd_title(means)}")
+        rows = {"teacher": gram_row(f_t, (row, column)), "student": gram_row(f_s, (row, column))}
+        most = max(values.max().item() for values in rows.values())
+        for ax, (name, values) in zip(others, rows.items(), strict=True):
+            similar_regions(values, images[image - 1], (row, column), most=most, ax=emptied(ax))
+            ax.set_title(f"{name}: regions alike")
+
     static = [{"kernel": "linear"}, {"kernel": "polynomial", "row": 0, "column": 0}]
-    return Explorer(draw, controls, static=static, update=update)
-
-
-def draw_selectivity(
-    images: Tensor, teacher: Tensor, student: Tensor, kernel: str, image: int, row: int, column: int
-) -> Figure:
-    """Left the channels' similarities, then the regions like the marked one; `image` counts from 1."""
-    figure = plt.figure(figsize=(8, 3.2))
-    left = figure.add_axes((0.03, 0.08, 0.41, 0.82))  # fixed places: to find them anew doubles a redraw
-    for x in (0.495, 0.75):
-        figure.add_axes((x, 0.1, 0.245, 0.76))
-    kernel_blocks(kernel_matrix(teacher[0], student[0], kernel), teacher.shape[1], ax=left)
-    fill(images, teacher, student, figure, kernel, image, row, column)
-    return figure
-
-
-def fill(
-    images: Tensor, teacher: Tensor, student: Tensor, figure: Figure, kernel: str, image: int, row: int, column: int
-) -> None:
-    """Put what this kernel makes of this image, and of this place in it, into the three panels."""
-    f_t, f_s = teacher[image - 1], student[image - 1]
-    left, *others = figure.axes[:3]  # the fourth is the colour bar, which follows the matrix
-    matrix = kernel_matrix(f_t, f_s, kernel)
-    means = block_means(matrix, len(f_t))
-    left.images[0].set(data=matrix.numpy(), clim=similarity_limits(matrix))
-    for text, mean in zip(left.texts, means.flat, strict=True):
-        text.set_text(f"{mean:.3f}")
-    left.set_title(f"{kernel}: {mmd_title(means)}")
-    rows = {"teacher": gram_row(f_t, (row, column)), "student": gram_row(f_s, (row, column))}
-    most = max(values.max().item() for values in rows.values())
-    for ax, (name, values) in zip(others, rows.items(), strict=True):
-        similar_regions(values, images[image - 1], (row, column), most=most, ax=emptied(ax))
-        ax.set_title(f"{name}: regions alike")
+    return Explorer(filled(blank, fill), controls, static=static, update=fill)

@@ -27,9 +27,6 @@ def ofd_widget(
         teacher, student: (M,) values of one channel before the ReLU, at the same places of the same images, the
             student's behind its connector; None makes an example of the Gaussian.
         weight, bias: of the channel in the teacher's batch norm. The slider starts at the margin that they give.
-
-    Raises:
-        ValueError: only one of the two given, or of other shapes.
     """
     if (teacher is None) != (student is None):
         raise ValueError("Pass teacher and student together, or none of them for a small example.")

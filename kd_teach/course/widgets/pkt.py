@@ -1,7 +1,6 @@
 """Probabilistic Knowledge Transfer: pick a query and see whom teacher and student would pick as its neighbour."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -10,7 +9,7 @@ from torch import Tensor
 
 import kd_teach.plots as plots
 from kd_teach.course.widgets import _examples
-from kd_teach.course.widgets.explorer import Explorer, emptied
+from kd_teach.course.widgets.explorer import Explorer, emptied, filled
 from kd_teach.methods.pkt import PKTLoss, divergence, neighbour_probabilities
 
 
@@ -28,10 +27,6 @@ def pkt_widget(
         images: (N, 3, H, W) uint8, as they stand in a split.
         labels: (N,) class numbers.
         classes: names by class number.
-
-    Raises:
-        ValueError: embeddings without images or without the student's, or what `PKTLoss` and `plots.neighbour_report`
-            refuse.
     """
     if e_t is None:
         e_t, labels = _examples.batch()
@@ -42,24 +37,21 @@ def pkt_widget(
     PKTLoss()(e_s, e_t)  # raises where the two do not fit
     p_t, p_s = (neighbour_probabilities(e.detach().float()) for e in (e_t, e_s))
     wide = {"layout": {"width": "440px"}, "style": {"description_width": "130px"}}
-    query = ipywidgets.IntSlider(0, min=0, max=len(p_t) - 1, description="query: sample no.", **wide)
-    given = p_t, p_s, divergence(p_t, p_s).sum(dim=1), images, labels, classes
+    slider = ipywidgets.IntSlider(0, min=0, max=len(p_t) - 1, description="query: sample no.", **wide)
+    costs = divergence(p_t, p_s).sum(dim=1)  # (N,), each row's share of the loss
+
+    def blank() -> Figure:
+        figure = plt.figure(figsize=(8, 3.5))  # fixed places: looking for the best ones would take a third of a redraw
+        for place in ((0.27, 0.22, 0.72, 0.69), (0.01, 0.25, 0.18, 0.5)):
+            figure.add_axes(place)
+        return figure
+
+    def fill(figure: Figure, query: int) -> None:
+        """The query's picture, its neighbours in the teacher's order, and what its row costs."""
+        bars, picture = map(emptied, figure.axes)
+        rows = {"teacher": p_t[query], "distilled student": p_s[query]}
+        plots.neighbour_report(rows, query, images, labels=labels, classes=classes, nearest=6, axes=(bars, picture))
+        bars.set_title(f"KL of this row: {costs[query]:.1e}, mean of all rows: {costs.mean():.1e}")
+
     static = [{"query": 0}, {"query": len(p_t) // 2}]
-    return Explorer(partial(draw, *given), {"query": query}, static=static, update=partial(fill, *given))
-
-
-def draw(p_t: Tensor, p_s: Tensor, costs: Tensor, images: Tensor, labels, classes, query: int) -> Figure:
-    """The query's picture, its neighbours in the teacher's order, and its row's share (N,) of the loss in the title."""
-    figure = plt.figure(figsize=(8, 3.5))  # fixed places: looking for the best ones would take a third of a redraw
-    for place in ((0.27, 0.22, 0.72, 0.69), (0.01, 0.25, 0.18, 0.5)):
-        figure.add_axes(place)
-    fill(p_t, p_s, costs, images, labels, classes, figure, query)
-    return figure
-
-
-def fill(p_t: Tensor, p_s: Tensor, costs: Tensor, images: Tensor, labels, classes, figure: Figure, query: int) -> None:
-    """Draw this query's bars and its picture into the two panels."""
-    bars, picture = map(emptied, figure.axes)
-    rows = {"teacher": p_t[query], "distilled student": p_s[query]}
-    plots.neighbour_report(rows, query, images, labels=labels, classes=classes, nearest=6, axes=(bars, picture))
-    bars.set_title(f"KL of this row: {costs[query]:.1e}, mean of all rows: {costs.mean():.1e}")
+    return Explorer(filled(blank, fill), {"query": slider}, static=static, update=fill)

@@ -26,9 +26,6 @@ def rkd_widget(teacher: Corners | Tensor = TEACHER, student: Corners | Tensor = 
 
     Args:
         teacher, student: (N, 2) embeddings of the same N samples, 3 <= N <= 26.
-
-    Raises:
-        ValueError: other shapes.
     """
     teacher, student = (torch.as_tensor(points, dtype=torch.float32) for points in (teacher, student))
     if teacher.shape != student.shape or teacher.ndim != 2 or teacher.shape[1] != 2 or not 3 <= len(teacher) <= 26:

@@ -1,7 +1,6 @@
 """Similarity-Preserving distillation: what noise in the student's features does to its similarity matrix."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -30,9 +29,6 @@ def sp_widget(
         labels: (N,) class numbers, by which the matrices are sorted.
         classes: names by class number.
         f_s: the student's features of the same batch; None takes the teacher's, so that all is well without noise.
-
-    Raises:
-        ValueError: as for `SPLoss` and `plots.similarity_matrix`.
     """
     if f_t is None:
         f_t, labels = _examples.batch()
@@ -41,24 +37,24 @@ def sp_widget(
     f_s = f_t if f_s is None else f_s.detach().float()
     SPLoss()(f_s, f_t)  # raises where the two do not fit
     wide = {"layout": {"width": "520px"}, "style": {"description_width": "200px"}}
-    noise = ipywidgets.FloatSlider(0, min=0, max=1, step=0.05, description="noise in the student's features", **wide)
-    start = partial(draw, f_t, f_s, _examples.noise_like(f_s), labels, classes)
-    return Explorer(start, {"noise": noise}, static=[{"noise": 0.0}, {"noise": 0.8}])
+    slider = ipywidgets.FloatSlider(0, min=0, max=1, step=0.05, description="noise in the student's features", **wide)
+    random = _examples.noise_like(f_s)
 
+    def draw(noise: float) -> Figure:
+        """Both matrices on one scale, the student's of (1 - noise) f_s + noise * random, and the loss above them."""
+        noisy = torch.lerp(f_s, random, noise)
+        matrices = {"teacher": similarity_matrix(f_t), "student": similarity_matrix(noisy)}
+        others = ~torch.eye(len(f_t), dtype=torch.bool)
+        limits = 0.0, matrices["teacher"][others].max().item()  # the teacher's, so that the colours hold still
+        figure, panels = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
+        colours = style.TEACHER, style.DISTILLED
+        for ax, (name, matrix), colour in zip(panels, matrices.items(), colours, strict=True):
+            plots.similarity_matrix(matrix, labels, classes, limits=limits, colour_label=None, ax=ax)
+            ax.set_title(name, color=colour)
+            ax.set_xticks([])
+        panels[1].set_yticks([])
+        loss = SPLoss()(noisy, f_t).item()
+        figure.suptitle(f"Noise {noise:.0%} → loss = {loss:.2e}", fontweight="bold", fontsize=11)
+        return figure
 
-def draw(f_t: Tensor, f_s: Tensor, random: Tensor, labels, classes, noise: float) -> Figure:
-    """Both matrices on one scale, the student's of (1 - noise) f_s + noise * random, and the loss above them."""
-    f_s = torch.lerp(f_s, random, noise)
-    matrices = {"teacher": similarity_matrix(f_t), "student": similarity_matrix(f_s)}
-    others = ~torch.eye(len(f_t), dtype=torch.bool)
-    limits = 0.0, matrices["teacher"][others].max().item()  # the teacher's, so that the colours hold still
-    figure, panels = plt.subplots(1, 2, figsize=(7, 3.5), layout="constrained")
-    colours = style.TEACHER, style.DISTILLED
-    for ax, (name, matrix), colour in zip(panels, matrices.items(), colours, strict=True):
-        plots.similarity_matrix(matrix, labels, classes, limits=limits, colour_label=None, ax=ax)
-        ax.set_title(name, color=colour)
-        ax.set_xticks([])
-    panels[1].set_yticks([])
-    loss = SPLoss()(f_s, f_t).item()
-    figure.suptitle(f"Noise {noise:.0%} → loss = {loss:.2e}", fontweight="bold", fontsize=11)
-    return figure
+    return Explorer(draw, {"noise": slider}, static=[{"noise": 0.0}, {"noise": 0.8}])

@@ -30,9 +30,6 @@ def vid_widget(guess: Tensor | None = None, hint: Tensor | None = None) -> Explo
     Args:
         guess: (N, C, H, W), the mean that the student's regressor predicts: `loss.stages[k].mean(f_s)`.
         hint: (N, C, H, W), the teacher's map. None for both makes a small example.
-
-    Raises:
-        ValueError: only one of the two given, shapes that differ or are not (N, C, H, W).
     """
     if (guess is None) != (hint is None):
         raise ValueError("Pass guess and hint together, or none of them for a small example.")

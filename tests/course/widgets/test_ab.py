@@ -5,7 +5,6 @@ import torch
 
 from kd_teach.course.toy2d import as_map, disc_and_ring, train_student, train_teacher
 from kd_teach.course.widgets import ab_widget
-from kd_teach.course.widgets.ab import draw_fan
 from kd_teach.methods import ABLoss
 
 STEPS = (0, 5, 25)
@@ -38,9 +37,9 @@ def test_every_control_redraws(widget):
 def test_hinge_dots_and_titles_follow_margin_and_step(world):
     points, labels, teacher = world
     students = {margin: train_student(teacher, points, margin=margin, steps=STEPS) for margin in (0.5, 2)}
-    shown = []
+    widget, shown = ab_widget(points, labels, teacher=teacher, margins=(0.5, 2), steps=STEPS), []
     for margin, step in ((0.5, 0), (2, 25)):
-        left, right = draw_fan(teacher, students, points, labels, margin, step).axes
+        left, right = widget.draw(margin=margin, step=step).axes
         hinge, _, edge, dots = left.lines
         assert set(edge.get_xdata()) == {margin}
         assert hinge.get_ydata()[hinge.get_xdata() == 0] == pytest.approx(margin**2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kd_teach.course.widgets import at_widget
-from kd_teach.course.widgets.at import draw_attention, example
+from kd_teach.course.widgets.at import example
 from kd_teach.methods.at import ATLoss, attention_map
 from kd_teach.plots import attention_in_mask
 
@@ -27,9 +27,9 @@ def test_p_runs_from_a_half_to_eight(widget):
     assert (slider.base**slider.min, slider.base**slider.max, slider.value) == (0.5, 8, 2)
 
 
-def test_title_is_the_loss_and_pictures_tell_the_shares():
-    images, teacher, student, masks = example()
-    ax = draw_attention(images, teacher, student, masks, 4.0, 2, 3).axes[0]
+def test_title_is_the_loss_and_pictures_tell_the_shares(widget):
+    _, teacher, student, masks = example()
+    ax = widget.draw(p=4.0, stage=2, image=3).axes[0]
     t, s = teacher[1][2:3], student[1][2:3]
     title = ax.get_title() or ax.get_title(loc="left")
     assert f"p = 4: distance of the two maps {ATLoss(p=4)([s], [t]).item():.2f}" in title
@@ -41,7 +41,8 @@ def test_without_masks_and_with_other_grids():
     images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     widget = at_widget(images, [torch.rand(2, 3, 4, 4)], [torch.rand(2, 5, 8, 8, requires_grad=True)])
     assert widget.message.value == "" and widget.image.value
-    assert not draw_attention(images, [torch.rand(2, 3, 4, 2)], [torch.rand(2, 3, 4, 2)], None, 2, 1, 1).axes[0].texts
+    oblong = at_widget(images, [torch.rand(2, 3, 4, 2)], [torch.rand(2, 3, 4, 2)])
+    assert not oblong.draw(p=2, stage=1, image=1).axes[0].texts
 
 
 def test_static_panel_shows_other_powers(widget):

@@ -5,15 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from kd_teach.course.widgets import cc, cc_widget
+from kd_teach.course.widgets import cc_widget
 from kd_teach.methods.cc import correlation_matrix
 
 E = torch.rand(5, 4)
-COSINES = correlation_matrix(E, kernel="bilinear")
 
 
 def test_curves_and_matrix_are_those_of_the_kernels():
-    figure = cc.draw(E, COSINES, None, None, 1.5, 3)
+    figure = cc_widget(E).draw(gamma=1.5, order=3)
     left, right = figure.axes[0], figure.axes[1]
     exact, taylor = (line.get_ydata() for line in left.lines)
     x = left.lines[0].get_xdata()
@@ -28,7 +27,7 @@ def test_curves_and_matrix_are_those_of_the_kernels():
 
 @pytest.mark.parametrize(("gamma", "order"), [(0.1, 1), (4.0, 1), (4.0, 10)])
 def test_curves_stay_inside(gamma, order):
-    left = cc.draw(E, COSINES, None, None, gamma, order).axes[0]
+    left = cc_widget(E).draw(gamma=gamma, order=order).axes[0]
     low, high = left.get_ylim()
     assert all(low <= line.get_ydata().min() and line.get_ydata().max() <= high for line in left.lines)
 

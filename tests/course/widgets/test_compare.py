@@ -8,7 +8,7 @@ import pytest
 
 import kd_teach.training.gradients
 from kd_teach.course.widgets import compare_widget
-from kd_teach.course.widgets.compare import draw_pull, example
+from kd_teach.course.widgets.compare import example
 from kd_teach.training.gradients import Pull
 
 LAYERS = ["stem", "stage 1", "embedding", "logits"]
@@ -39,7 +39,7 @@ def heights(bars):
 
 
 def test_bars_are_the_weighted_norms():
-    left, right = draw_pull("hint", 2.0, pulls=PULLS).axes
+    left, right = compare_widget(PULLS).draw(method="hint", times=2.0).axes
     task, method = left.containers
     assert heights(task) == [0.5, 0.1, 0.2, 0.3]
     assert heights(method)[:2] == pytest.approx([2, 4]) and all(map(math.isnan, heights(method)[2:]))
@@ -48,12 +48,13 @@ def test_bars_are_the_weighted_norms():
 
 
 def test_only_bars_move_not_the_axis():
-    limits = {draw_pull(method, times, pulls=PULLS).axes[0].get_ylim() for method in PULLS for times in (0.01, 100)}
+    draw = compare_widget(PULLS).draw
+    limits = {draw(method=method, times=times).axes[0].get_ylim() for method in PULLS for times in (0.01, 100)}
     assert len(limits) == 1
 
 
 def test_nothing_is_cut():
-    figure = draw_pull("kd", 1.0, pulls=PULLS)
+    figure = compare_widget(PULLS).draw(method="kd", times=1.0)
     figure.draw_without_rendering()
     left, right = (ax.get_tightbbox() for ax in figure.axes)
     assert left.x0 >= 0 and left.x1 <= right.x0 and right.x1 <= figure.bbox.x1

@@ -1,7 +1,6 @@
 """K and tau against the bound, and where the critic is at chance."""
 
 import math
-from functools import partial
 
 import matplotlib.pyplot as plt
 import pytest
@@ -47,13 +46,13 @@ def test_side_leaves_the_random_numbers_alone(v):
     assert crd.student_side(*v, LABELS, K, TAU, "paper") == first
 
 
-def draw(v, *, temperature=TAU, learnt=0.0, variant="paper"):
-    sides = partial(crd.all_sides, v[1], v[0], LABELS, [4, 8, K])
-    return crd.draw(v[1], v[0], LABELS, sides, K, temperature, learnt, variant)
+def draw(e_t, **changes):
+    settings = {"negatives": K, "temperature": TAU, "learnt": 0.0, "variant": "paper"}
+    return crd_widget(e_t, LABELS).draw(**settings | changes)
 
 
 def test_critic_is_a_chance_where_the_title_says(v):
-    left, _, curve = draw(v).axes
+    left, _, curve = draw(v[1]).axes
     x, y = curve.lines[0].get_data()
     chance = -TAU * math.log(N)
     assert chance > -1
@@ -63,23 +62,23 @@ def test_critic_is_a_chance_where_the_title_says(v):
 
 
 def test_chance_out_of_reach_is_said(v):
-    left = draw(v, temperature=0.4).axes[0]
+    left = draw(v[1], temperature=0.4).axes[0]
     assert not left.lines
     assert "out of reach" in left.get_title()
 
 
 def test_bound_of_every_k_stays_under_its_ceiling(v):
     for variant in ("paper", "repdistiller"):
-        right = draw(v, learnt=0.8, variant=variant).axes[1]
+        right = draw(v[1], learnt=0.8, variant=variant).axes[1]
         ceiling, bound, chosen = right.lines
-        assert ceiling.get_ydata() == pytest.approx([math.log(k) for k in (4, 8, K)])
+        assert ceiling.get_ydata() == pytest.approx([math.log(k) for k in (4, K)])
         assert all(b <= c for b, c in zip(bound.get_ydata(), ceiling.get_ydata(), strict=True))
-        assert chosen.get_xdata() == [2]
-        assert [t.get_text() for t in right.get_xticklabels()] == ["4", "8", str(K)]
+        assert chosen.get_xdata() == [1]
+        assert [t.get_text() for t in right.get_xticklabels()] == ["4", str(K)]
 
 
 def test_who_has_learnt_more_shares_more(v):
-    bounds = [draw(v, learnt=s, variant="repdistiller").axes[1].lines[1].get_ydata()[-1] for s in (0.0, 0.6, 0.9)]
+    bounds = [draw(v[1], learnt=s, variant="repdistiller").axes[1].lines[1].get_ydata()[-1] for s in (0.0, 0.6, 0.9)]
     assert bounds == sorted(bounds)
     assert bounds[0] < 0 < bounds[-1]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from kd_teach.course.widgets import ft_widget
-from kd_teach.course.widgets.ft import draw_squeeze, example
+from kd_teach.course.widgets.ft import example
 from kd_teach.plots import project_channels
 
 
@@ -24,15 +24,15 @@ def test_every_control_redraws():
 def test_title_and_heads_tell_what_is_kept():
     f = example()
     squeezed = {name: project_channels(f, rate) for name, rate in (("1/4", 0.25), ("3/4", 0.75))}
-    chosen = torch.tensor([[0, 1], [5, 3], [0, 1], [0, 1]])
-    scores = {}
+    first, second = f[1].square().sum(dim=(1, 2)).topk(2).indices.tolist()
+    widget, scores = ft_widget(f, count=2), {}
     for rate in squeezed:
-        ax = draw_squeeze(f, squeezed, chosen, None, rate, 2).axes[0]
+        ax = widget.draw(rate=rate, image=2).axes[0]
         count = {"1/4": 4, "3/4": 12}[rate]
         share = 100 * squeezed[rate][1]
         assert title(ax) == f"{count} of 16 directions keep {share:.0f} % of the variance (linear squeeze)"
         heads = [text.get_text() for text in ax.texts]
-        assert heads[:2] == ["channel 5", "channel 3"]
+        assert heads[:2] == [f"channel {first}", f"channel {second}"]
         scores[rate] = [float(head.removeprefix("R² ")) for head in heads[2:]]
     assert all(few < many for few, many in zip(scores["1/4"], scores["3/4"], strict=True))
 

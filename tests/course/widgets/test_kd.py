@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kd_teach.course.widgets import kd_widget
-from kd_teach.course.widgets.kd import EXAMPLE, draw_answers
+from kd_teach.course.widgets.kd import EXAMPLE
 from kd_teach.methods import KDLoss
 
 Z_T, Z_S, CLASSES, LABELS = EXAMPLE
@@ -21,7 +21,7 @@ def test_every_control_redraws(name, value):
 
 
 def test_bars_are_the_soft_targets_of_both():
-    bars = draw_answers(2.0, 1, False, z_t=Z_T, z_s=Z_S, classes=CLASSES, labels=LABELS).axes[0]
+    bars = kd_widget().draw(temperature=2.0, image=1, log=False).axes[0]
     assert [group.get_label() for group in bars.containers] == ["teacher", "student alone"]
     for group, z in zip(bars.containers, (Z_T, Z_S), strict=True):
         assert [bar.get_width() for bar in group] == pytest.approx((z[1] / 2).softmax(0).tolist())
@@ -32,8 +32,7 @@ def test_bars_are_the_soft_targets_of_both():
 
 def test_log_axis_and_picture():
     images = torch.randint(0, 256, (3, 3, 8, 8), dtype=torch.uint8)
-    options = {"z_t": Z_T, "z_s": Z_S, "classes": CLASSES, "images": images}
-    figure = draw_answers(1.0, 2, True, **options)
+    figure = kd_widget(Z_T, Z_S, CLASSES, images=images).draw(temperature=1.0, image=2, log=True)
     bars, picture = figure.axes
     assert bars.get_xscale() == "log"
     assert (picture.images[0].get_array() == images[2].permute(1, 2, 0).numpy()).all()
@@ -44,7 +43,7 @@ def test_log_axis_and_picture():
 
 def test_long_names_are_not_cut():
     names = ("a very long name of a class", *CLASSES[1:])
-    figure = draw_answers(1.0, 0, False, z_t=Z_T, z_s=Z_S, classes=names, labels=LABELS)
+    figure = kd_widget(Z_T, Z_S, names, labels=LABELS).draw(temperature=1.0, image=0, log=False)
     figure.draw_without_rendering()
     assert figure.axes[0].get_tightbbox().x0 >= 0
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from kd_teach.course.widgets import nst_widget
-from kd_teach.course.widgets.nst import draw_selectivity
 from kd_teach.methods import NSTLoss
 from kd_teach.plots import gram_row
 
@@ -28,7 +27,8 @@ def test_every_control_redraws():
 @pytest.mark.parametrize("kernel", ["linear", "polynomial", "gaussian"])
 def test_mmd_and_regions_are_those_of_the_maps(kernel):
     teacher, student = torch.rand(2, 5, 4, 4), torch.rand(2, 3, 4, 4)
-    left, middle, right = draw_selectivity(IMAGES, teacher, student, kernel, 2, 1, 3).axes[:3]
+    widget = nst_widget(IMAGES, teacher, student)
+    left, middle, right = widget.draw(kernel=kernel, image=2, row=1, column=3).axes[:3]
     mmd = NSTLoss(kernel=kernel)([student[1:]], [teacher[1:]]).item()
     assert title(left).startswith(f"{kernel}: MMD² = ")
     assert float(title(left).split()[-1]) == pytest.approx(mmd, abs=1e-4)

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from kd_teach.course.widgets import sp, sp_widget
+from kd_teach.course.widgets import _examples, sp_widget
 from kd_teach.methods.sp import SPLoss, similarity_matrix
 
 LABELS = torch.tensor([1, 0, 1, 0])
 ORDER = [1, 3, 0, 2]
-F_T, F_S, RANDOM = torch.rand(3, 4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+F_T, F_S = torch.rand(2, 4, 2, 3, 3, generator=torch.Generator().manual_seed(0))
 
 
 def test_matrices_are_of_the_teacher_and_of_the_noisy_student():
-    figure = sp.draw(F_T, F_S, RANDOM, LABELS, ("a", "b"), 0.25)
-    mixed = 0.75 * F_S + 0.25 * RANDOM
+    figure = sp_widget(F_T, LABELS, ("a", "b"), f_s=F_S).draw(noise=0.25)
+    mixed = 0.75 * F_S + 0.25 * _examples.noise_like(F_S)
     for ax, f in zip(figure.axes, (F_T, mixed), strict=True):
         assert np.allclose(ax.images[0].get_array(), similarity_matrix(f)[ORDER][:, ORDER], atol=1e-6)
     assert figure.axes[0].images[0].get_clim() == figure.axes[1].images[0].get_clim()
