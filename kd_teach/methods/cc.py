@@ -10,7 +10,7 @@ Equation  C[i, j] = k(e_i / ||e_i||, e_j / ||e_j||),   L = 1/N^2 ||C_t - C_s||_F
 Shapes    e_s (N, D_s), e_t (N, D_t) -> scalar
 Differs   The paper trains with cross-entropy, KD and CC together (`with_kd=` adds the KD), samples batches so that
           classes repeat, and lists a kernel by MMD too; the last two are left out here. gamma = 0.4 and order = 2 are
-          those of public code; whether the paper's are the same is unverified.
+          those of public code.
           RepDistiller ("repdistiller" here, by its comment the authors' code) computes no kernel: with one linear
           layer on each side, d[i] = |W_s e_s[i] - W_t e_t[i]| and L = 1/(N-1) sum_i d[i].d[i+1]. It depends on the
           order of the batch, is 0 as soon as every second sample matches, and since both layers learn, both can

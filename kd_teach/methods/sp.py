@@ -45,8 +45,9 @@ def similarity_matrix(f: Tensor) -> Tensor:
 class SPLoss(nn.Module):
     """Mean squared difference of two row-normalised similarity matrices.
 
-    Between 0 and 4/N (2/N for features without negative numbers). Blind to a rotation of the flattened features and
-    to one scale for the whole batch, not to a scale per sample.
+    Never negative. At most 2/N for features without negative numbers; more with them, but less than 4/N: the diagonal
+    of A is positive in both networks, so no row of one can be opposite to that of the other. Blind to a rotation of the
+    flattened features and to one scale for the whole batch, not to a scale per sample.
 
     Shapes:
         f_s, f_t: maps (N, C, H, W) or vectors (N, D), N >= 2. Returns a scalar; no gradient reaches f_t.
