@@ -31,6 +31,7 @@ KINDS = ("equal", "unequal")
 CLASSES = ("airplane", "automobile", "frog", "horse")
 COUNTS = {"train": 60, "test": 50}  # pictures of each class; a sixth of the first is for validation: 200 to train on
 SIZE, BATCH, SEED = 64, 20, 0
+COLUMNS = ["pictures", "student", "method", "epochs", "lr", "accuracy", "seconds", "why_not", "said"]
 METHODS = ("alone", "kd", "at", "fitnet", "sp")
 
 NETWORKS: dict[str, tuple[dict, int, float]] = {  # what `tapped` is told, epochs, and the learning rate
@@ -85,7 +86,7 @@ def run(kind: str, name: str, method: str, data: Data, teacher: nn.Module | None
         except (ValueError, FloatingPointError) as problem:
             row["why_not"] = " ".join(str(problem).split())
     row["said"] = " | ".join(sorted({" ".join(str(warning.message).split()) for warning in said}))
-    write_whole(TABLE, pd.DataFrame([*rows, row]).to_csv(index=False))
+    write_whole(TABLE, pd.DataFrame([*rows, row], columns=COLUMNS).to_csv(index=False))
     print(row, flush=True)
     return result and result.student
 
