@@ -9,7 +9,6 @@ teacher of all. A run's row goes to data/results/own_networks.csv at once; what 
 
 import argparse
 import json
-import sys
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +23,7 @@ from torchvision import models
 from kd_teach import distill, load_data, load_teacher, tapped, train_alone
 from kd_teach._support.files import write_whole
 from kd_teach.data import Data
+from kd_teach.training.budgets import lesson_weight
 from kd_teach.training.run_folder import environment
 
 TABLE = Path(__file__).parents[1] / "data" / "results" / "own_networks.csv"
@@ -32,7 +32,7 @@ CLASSES = ("airplane", "automobile", "frog", "horse")
 COUNTS = {"train": 60, "test": 50}  # pictures of each class; a sixth of the first is for validation: 200 to train on
 SIZE, BATCH, SEED = 64, 20, 0
 COLUMNS = ["pictures", "student", "method", "epochs", "lr", "accuracy", "seconds", "why_not", "said"]
-METHODS = ("alone", "kd", "at", "fitnet", "sp")
+METHODS = ("alone", "kd", "sp", "sp lesson", "fitnet", "fitnet lesson", "at", "at lesson")  # lesson: its weight
 
 NETWORKS: dict[str, tuple[dict, int, float]] = {  # what `tapped` is told, epochs, and the learning rate
     "resnet18": ({"stages": [f"layer{i}" for i in (1, 2, 3, 4)]}, 6, 0.01),
@@ -74,14 +74,15 @@ def run(kind: str, name: str, method: str, data: Data, teacher: nn.Module | None
     rows = pd.read_csv(TABLE).to_dict("records") if TABLE.exists() else []
     if any((row["pictures"], row["student"], row["method"]) == (kind, name, method) for row in rows):
         return None
-    _, epochs, lr = NETWORKS[name]
+    (_, epochs, lr), (word, *tuned) = NETWORKS[name], method.split()
     row = {"pictures": kind, "student": name, "method": method, "epochs": epochs, "lr": lr}
     how = {"student": lambda: make(name), "data": data, "epochs": epochs, "lr": lr, "batch_size": BATCH, "seed": SEED}
+    options = {"options": {"weight": lesson_weight(word, data.name)}} if tuned else {}
     result = None
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            result = train_alone(**how) if method == "alone" else distill(method, teacher=teacher, **how)
+            result = train_alone(**how) if method == "alone" else distill(word, teacher=teacher, **how, **options)
             row |= {"accuracy": round(result.test_accuracy, 4), "seconds": result.card["seconds"]}
         except (ValueError, FloatingPointError) as problem:
             row["why_not"] = " ".join(str(problem).split())
@@ -98,7 +99,8 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--students", nargs="+", choices=list(NETWORKS), default=list(NETWORKS)[1:])
     asked = parser.parse_args()
-    made = {"command": " ".join(["python -m tools.own_networks", *sys.argv[1:]]), "seed": SEED, "batch_size": BATCH}
+    command = f"python -m tools.own_networks --images {asked.images.name}"  # other folders are this machine's business
+    made = {"command": command, "seed": SEED, "batch_size": BATCH}
     made |= {"versions": {"kd_teach": version("kd-teach"), "torch": torch.__version__}, "hardware": environment()}
     write_whole(TABLE.with_suffix(".json"), json.dumps(made, indent=1) + "\n")
     torch.set_num_threads(1)

@@ -63,7 +63,7 @@ def networks_section() -> str:
     cell = lambda run: f"{run.accuracy:.1%} ({run.seconds:.0f} s)" if pd.isna(run.why_not) else "refused"
     cells = {(run.pictures, run.student, run.method): cell(run) for run in runs.itertuples()}
     rows = [
-        [pictures, student, *(cells.get((pictures, student, method), "not run") for method in METHODS)]
+        [pictures, student, *(cells.get((pictures, student, method), "–") for method in METHODS)]
         for pictures, student in dict.fromkeys(zip(runs["pictures"], runs["student"], strict=True))
     ]
     refusals = [f"- {run.student}, `{run.method}`: {run.why_not}" for run in runs.dropna(subset="why_not").itertuples()]
@@ -75,7 +75,7 @@ def networks_section() -> str:
             "",
             f"`{made['command']}`, torch {made['versions']['torch']}, {made['hardware']['threads']} thread, seed "
             f"{made['seed']}, batches of {made['batch_size']}. Epochs, learning rates and what the package said "
-            f"are in [{path.name}](../data/results/{path.name}).",
+            f"are in [{path.name}](../data/results/{path.name}). A dash: not run.",
             *(["", *refusals] if refusals else []),
             *(["", f"Not run yet: {', '.join(missing)}."] if missing else []),
         ]
