@@ -22,7 +22,7 @@ BATCH = 32  # at most: two times STEPS such batches are 2 % of the images that a
 HELD = 128
 CLEARLY = 1.15  # times the loss at a tenth of the rate: up to 1.12 where no harm was done, from 1.21 where it was
 
-USUAL = nn.BatchNorm2d(1).momentum  # of a batch norm: 0.1, with which a lesson's statistics are all its own
+USUAL = 0.1  # the momentum of PyTorch's batch norms: with it a lesson's statistics are all its own
 LAG = 0.05  # of the running statistics that are still those of the start: more than that takes an accuracy away
 
 LOOKED_AT: set[tuple] = set()  # in this process: methods and controls that begin with one student are warned once
