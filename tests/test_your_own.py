@@ -13,7 +13,9 @@ from kd_teach import Settings, create_model, distill, get_recipe, load_teacher, 
 from kd_teach.data import Augment, plain_batches, training_batches
 from kd_teach.methods import KDLoss
 from kd_teach.methods.recipe import one_phase
+from kd_teach.training.budgets import lesson_weight
 from kd_teach.training.evaluation import predict
+from kd_teach.training.gradients import gradient_norms
 from tests.helpers import tiny_data
 
 PAGE = Path(__file__).parent.parent / "docs" / "your_own.md"
@@ -35,6 +37,11 @@ def page(tmp_path_factory):
         "dataclasses": dataclasses,
         "distill": distill,
         "get_recipe": get_recipe,
+        "Distiller": kd_teach.Distiller,
+        "create_model": create_model,
+        "training_batches": training_batches,
+        "gradient_norms": gradient_norms,
+        "lesson_weight": lesson_weight,
         "load_teacher": load_teacher,
         "tapped": tapped,
         "KDLoss": KDLoss,
@@ -49,6 +56,12 @@ def page(tmp_path_factory):
         for block in blocks:
             exec(compile(block, str(PAGE), "exec"), names)
     return names
+
+
+def test_the_loudness_is_that_of_the_labels_and_of_the_method(page):
+    batch = next(training_batches(page["data"], 8, seed=0, epoch=0))
+    assert set(gradient_norms(page["loud"], batch).index) == {"task", "distil"}
+    assert page["gentler"].card["options"]["weight"] == lesson_weight("sp", "cifar10") == 900
 
 
 def logits(page, result):

@@ -1,13 +1,17 @@
 """Rewrite the tables in README.md and docs/ from notebooks, recipes and results: python tools/tables.py"""
 
+import json
 import re
 from importlib import import_module
 from pathlib import Path
+
+import pandas as pd
 
 from kd_teach import get_recipe, list_methods
 from kd_teach.course.heads import course
 from kd_teach.methods.changes import CHANGES
 from tools.markdown import table
+from tools.own_networks import KINDS, METHODS, NETWORKS
 from tools.reported_section import reported_section
 from tools.study_section import pairing_section, study_section
 
@@ -52,9 +56,36 @@ def invariances_table() -> str:
     return table(["loss", *CHANGES], rows, rule=":-:")
 
 
+def networks_section() -> str:
+    """What networks of torchvision reached on a folder of few pictures: a row per folder and student."""
+    path = ROOT / "data" / "results" / "own_networks.csv"
+    runs, made = pd.read_csv(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    cell = lambda run: f"{run.accuracy:.1%} ({run.seconds:.0f} s)" if pd.isna(run.why_not) else "refused"
+    cells = {(run.pictures, run.student, run.method): cell(run) for run in runs.itertuples()}
+    rows = [
+        [pictures, student, *(cells.get((pictures, student, method), "–") for method in METHODS)]
+        for pictures, student in dict.fromkeys(zip(runs["pictures"], runs["student"], strict=True))
+    ]
+    refusals = [f"- {run.student}, `{run.method}`: {run.why_not}" for run in runs.dropna(subset="why_not").itertuples()]
+    there = {(pictures, student) for pictures, student, _ in cells}
+    missing = [f"{name} on {kind} pictures" for kind in KINDS for name in NETWORKS if (kind, name) not in there]
+    return "\n".join(
+        [
+            table(["pictures", "network", *METHODS], rows, rule="--:"),
+            "",
+            f"`{made['command']}`, torch {made['versions']['torch']}, {made['hardware']['threads']} thread, seed "
+            f"{made['seed']}, batches of {made['batch_size']}. Epochs, learning rates and what the package said "
+            f"are in [{path.name}](../data/results/{path.name}). A dash: not run.",
+            *(["", *refusals] if refusals else []),
+            *(["", f"Not run yet: {', '.join(missing)}."] if missing else []),
+        ]
+    )
+
+
 BLOCKS = {
     "README.md": {"course": course_table, "methods": methods_table},
     "docs/invariances.md": {"invariances": invariances_table},
+    "docs/your_own.md": {"networks": networks_section},
     "docs/studies.md": {"pairing": pairing_section},
     "docs/results.md": {"study": study_section, "reported": reported_section},
 }

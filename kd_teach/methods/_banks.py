@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import WIDEST, number, whole
 from kd_teach.methods._tensors import unit
 
 
@@ -29,9 +30,7 @@ class MemoryBank(nn.Module):
 
     def __init__(self, n: int, dim: int, *, momentum: float) -> None:
         super().__init__()
-        if not 0 <= momentum < 1:
-            raise ValueError(f"The momentum is {momentum}; expected 0 <= momentum < 1 (0.5 is common).")
-        self.momentum = momentum
+        self.momentum = number("momentum", momentum, 0, 1, below=True)  # 0.5 is common
         bound = math.sqrt(3 / dim)
         self.register_buffer("rows", torch.empty(n, dim).uniform_(-bound, bound))
 
@@ -88,8 +87,7 @@ class Contrasts(nn.Module):
         super().__init__()
         if sampling not in SAMPLINGS:
             raise unknown("sampling of CRDLoss", sampling, SAMPLINGS)
-        if not isinstance(negatives, int) or negatives < 1:
-            raise ValueError(f"negatives is {negatives}; expected how many images an anchor is told from, 1 or more.")
+        whole("negatives, the number of images that an anchor is told from,", negatives, 1, WIDEST)
         if not isinstance(labels, Tensor) or not is_integer(labels) or labels.ndim != 1:
             raise ValueError(
                 f"The labels are {kind_of(labels)}; expected an integer tensor (n,), one class per training image: "

@@ -30,6 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import number
 from kd_teach.methods._tensors import check_finite, check_maps, in_full_precision, match_size
 from kd_teach.methods.changes import BATCH
 from kd_teach.methods.fitnet import regressor
@@ -101,14 +102,13 @@ class ABLoss(nn.Module):
         super().__init__()
         if variant not in VARIANTS:
             raise unknown("variant of ABLoss", variant, VARIANTS)
-        if not 0 < margin < math.inf:
-            raise ValueError(f"The margin is {margin}; expected a positive number (1 in the authors' runs).")
         if len(student_shapes) != len(teacher_shapes) or not student_shapes:
             raise ValueError(
                 f"{len(student_shapes)} shapes of the student and {len(teacher_shapes)} of the teacher; expected the "
                 "same number, at least one: a (C, H, W) per stage."
             )
-        self.margin, self.variant, self.equation = margin, variant, ab
+        self.margin = number("margin", margin, 0, above=True)  # 1 in the authors' runs
+        self.variant, self.equation = variant, ab
         connect, weigh = VARIANTS[variant]
         shapes = list(zip(student_shapes, teacher_shapes, strict=True))
         self.channels = [(s[0], t[0]) for s, t in shapes]

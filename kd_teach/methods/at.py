@@ -14,7 +14,6 @@ Differs   The authors' code, and RepDistiller after it ("repdistiller" here), ta
           signed maps (WRN); at their p = 2 the value is the one here. Their mean over channels cancels in Q / |Q|.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -23,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import number
 from kd_teach.data import Batch
 from kd_teach.methods._tensors import check_maps, in_float32, in_full_precision, match_size, unit
 from kd_teach.methods.changes import BATCH, MIRRORS, SCALES
@@ -98,8 +98,7 @@ def _in_range(f: Tensor, p: float) -> Tensor:
 
 
 def _check(p: float, map: str) -> None:
-    if not 0 < p < math.inf:
-        raise ValueError(f"The power p of an attention map is {p}; expected a positive number (2 is common).")
+    number("p, the power of an attention map,", p, 0, above=True)  # 2 is common
     if map not in MAPS:
         raise unknown("attention map", map, MAPS)
 

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach._support.numbers import WIDEST, whole
+from kd_teach._support.numbers import WIDEST, number, whole
 from kd_teach.methods._tensors import check_pair, in_full_precision, unit
 from kd_teach.methods.changes import MIRRORS, POOLED, SCALES
 from kd_teach.methods.recipe import Recipe, Variant
@@ -93,8 +93,7 @@ def correlation_matrix(e: Tensor, *, kernel: str = "rbf_taylor", gamma: float = 
 def _check_kernel(kernel: str, gamma: float, order: int) -> None:
     if kernel not in KERNELS:
         raise unknown("kernel of CC", kernel, KERNELS)
-    if not 0 < gamma < math.inf:
-        raise ValueError(f"gamma is {gamma}; expected a positive number (0.4 is common).")
+    number("gamma", gamma, 0, above=True)  # 0.4 is common
     whole("order", order, 1, 100)  # 2 is common
 
 

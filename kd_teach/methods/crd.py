@@ -37,7 +37,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach._support.numbers import WIDEST, whole
+from kd_teach._support.numbers import WIDEST, number, whole
 from kd_teach.methods._banks import Contrast, Contrasts, MemoryBank, check_index
 from kd_teach.methods._tensors import check_pair, in_full_precision, unit
 from kd_teach.methods.changes import POOLED
@@ -165,9 +165,8 @@ class CRDLoss(nn.Module):
             raise unknown("variant of CRDLoss", variant, VARIANTS)
         self.critic = VARIANTS[variant]
         self.equation = self.critic.equation
-        self.temperature = self.critic.temperature if temperature is None else temperature
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"The temperature is {temperature}; expected a positive number (0.07 to 0.1 is common).")
+        temperature = self.critic.temperature if temperature is None else temperature
+        self.temperature = number("temperature", temperature, 0, above=True)  # 0.07 to 0.1 is common
         whole("dim", dim, 1, WIDEST)  # 128 is common
         self.contrasts = Contrasts(labels, negatives=negatives, sampling=sampling)
         self.embed_s, self.embed_t = nn.Linear(student_width, dim), nn.Linear(teacher_width, dim)

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import whole
 from kd_teach.data import Batch
 from kd_teach.methods._tensors import check_pair, in_full_precision
 from kd_teach.methods.changes import BATCH
@@ -152,9 +153,7 @@ MIDDLE = 1  # of the three stages of a CIFAR ResNet: half its depth, as the pape
 
 def middle_stage(f: Features, *, stage: int = MIDDLE) -> Tensor:
     """The hint layer's map, (N, C, H, W): the output of one stage, counted from 0."""
-    if not 0 <= stage < len(f.stages):
-        raise ValueError(f"stage is {stage}; this network has stages 0 to {len(f.stages) - 1}.")
-    return f.stages[stage]
+    return f.stages[whole("stage", stage, 0, len(f.stages) - 1)]
 
 
 RECIPE = Recipe(

@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
-from kd_teach._support.numbers import WIDEST, whole
+from kd_teach._support.numbers import WIDEST, number, whole
 from kd_teach.data import Batch
 from kd_teach.methods._tensors import check_pair, in_full_precision, match_size, unit
 from kd_teach.methods.changes import BATCH, MIRRORS, SCALES
@@ -87,8 +87,7 @@ def _check_factors(F_s: Tensor, F_t: Tensor, p: int) -> None:
 
 def check_norm(p: int) -> None:
     """Refuse a norm that the paper does not know."""
-    if p not in (1, 2):
-        raise ValueError(f"p is {p}; expected 1 or 2, the two norms of the paper.")
+    whole("p, the norm,", p, 1, 2)
 
 
 class Reading(NamedTuple):
@@ -154,7 +153,7 @@ class FTLoss(nn.Module):
         self.p, self.reading, self.energy = p, VARIANTS[variant], energy
         self.equation = self.reading.equation
         c_s, c_t = self.student_shape[0], self.teacher_shape[0]
-        if not 0.5 < rate * c_t < math.inf:
+        if not 0.5 < number("rate", rate, 0, above=True) * c_t < math.inf:
             raise ValueError(
                 f"A rate of {rate} leaves none of the teacher's {c_t} channels; expected a positive rate that leaves "
                 "at least one (0.5 is common)."

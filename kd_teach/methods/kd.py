@@ -12,11 +12,10 @@ Differs   The paper minimises a cross-entropy with soft targets: the same gradie
           change with T), and some swap the weights of this term and of the labels': check which side alpha is on.
 """
 
-import math
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kd_teach._support.numbers import number
 from kd_teach.methods._tensors import check_pair, in_full_precision
 from kd_teach.methods.changes import POOLED
 from kd_teach.methods.recipe import Recipe, Variant
@@ -60,9 +59,7 @@ class KDLoss(nn.Module):
 
     def __init__(self, temperature: float = 4.0) -> None:
         super().__init__()
-        if not 0 < temperature < math.inf:
-            raise ValueError(f"The temperature is {temperature}; expected a positive number (4 is common).")
-        self.temperature = temperature
+        self.temperature = number("temperature", temperature, 0, above=True)  # 4 is common
         self.equation = kd
 
     @in_full_precision

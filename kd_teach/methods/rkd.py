@@ -15,13 +15,12 @@ Differs   The paper sums over the ordered pairs of distinct samples and over the
           the cosine 1 in both networks and add nothing, unless i and j coincide in one network only.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kd_teach._support.errors import unknown
+from kd_teach._support.numbers import number
 from kd_teach.methods._tensors import DEAD, check_pair, in_float32, in_full_precision, unit
 from kd_teach.methods.changes import MIRRORS, POOLED
 from kd_teach.methods.recipe import Recipe, Variant
@@ -118,10 +117,9 @@ class RKDLoss(nn.Module):
         super().__init__()
         if variant not in VARIANTS:
             raise unknown("variant of RKDLoss", variant, VARIANTS)
-        if not (0 <= distance < math.inf and 0 <= angle < math.inf and distance + angle > 0):
+        if number("distance", distance, 0) + number("angle", angle, 0) == 0:
             raise ValueError(
-                f"The weights are distance={distance} and angle={angle}; expected neither to be negative or infinite, "
-                "and at least one to be positive (25 and 50 are common)."
+                "distance and angle are both 0; expected one weight to be positive (25 and 50 are common)."
             )
         self.distance, self.angle, self.variant = distance, angle, variant
         self.equation = VARIANTS[variant]

@@ -1,4 +1,4 @@
-"""Is the learning rate too high for this student? Short trainings of two copies say so before the long one."""
+"""Will this student be spoilt? Short trainings of two copies tell of the learning rate, batch norms of themselves."""
 
 import copy
 import math
@@ -21,6 +21,9 @@ STEPS = 20
 BATCH = 32  # at most: two times STEPS such batches are 2 % of the images that a lesson trains on
 HELD = 128
 CLEARLY = 1.15  # times the loss at a tenth of the rate: up to 1.12 where no harm was done, from 1.21 where it was
+
+USUAL = 0.1  # the momentum of PyTorch's batch norms: with it a lesson's statistics are all its own
+LAG = 0.05  # of the running statistics that are still those of the start: more than that takes an accuracy away
 
 LOOKED_AT: set[tuple] = set()  # in this process: methods and controls that begin with one student are warned once
 
@@ -53,6 +56,28 @@ def warn_if_rate_is_high(student: nn.Module, data: Data, settings: Settings) -> 
             f"lr={settings.lr:g} looks too high for this student: {STEPS} trial steps end at a loss of {asked:.3g} on "
             f"other images, at a tenth of the rate at {tenth:.3g}. Trained networks want less, and so do many on few "
             f"images: try lr={settings.lr / 10:g}.",
+            stacklevel=4,
+        )
+
+
+def warn_if_statistics_lag(student: nn.Module, data: Data, settings: Settings) -> None:
+    """A warning, if fresh batch norms are so slow that at the end of the training they do not know the images yet."""
+    steps = settings.epochs * batches_per_epoch(data, settings.batch_size)
+    slow = [
+        layer.momentum
+        for layer in student.modules()
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
+        and layer.running_mean is not None
+        and not layer.running_mean.any()  # fresh: those of a trained network know its images
+        and layer.momentum is not None  # None: a plain mean over all steps
+        and layer.momentum < USUAL
+    ]
+    if slow and (left := (1 - min(slow)) ** steps) > LAG:
+        warnings.warn(
+            f"{len(slow)} batch norms of this student have a momentum of {min(slow):g}: after {steps} steps "
+            f"{left:.0%} of their running statistics will be what they began with, and a network that is evaluated by "
+            f"those can end at chance. Give them PyTorch's {USUAL:g}: for m in network.modules(): if isinstance(m, "
+            f"nn.BatchNorm2d): m.momentum = {USUAL:g}",
             stacklevel=4,
         )
 

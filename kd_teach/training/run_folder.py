@@ -249,13 +249,13 @@ class Place:
     def _tidy(self, existed: bool, names: set[str]) -> None:
         """Leave nothing behind of a run that has neither an end nor a state to go on from."""
         with suppress(OSError):
-            if not (self._place / "checkpoint.pt").exists():
-                if not finished(self._place):
-                    for name in self._names() - names:
-                        (self._place / name).unlink()
-                (self._place / ".lock").unlink()  # who waits sees that it is gone, and makes a new one
-                if not existed:
-                    self._place.rmdir()
+            begun = (self._place / "checkpoint.pt").exists()
+            if not begun and not finished(self._place):
+                for name in self._names() - names:
+                    (self._place / name).unlink()
+            (self._place / ".lock").unlink()  # who waits sees that it is gone, and makes a new one
+            if not begun and not existed:
+                self._place.rmdir()
 
     def _forgive(self, problem: OSError, then: str) -> None:
         if not self.forgiving:

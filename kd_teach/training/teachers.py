@@ -111,6 +111,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return found
 
 
+WEIGHTS = (".pth", ".pt", ".safetensors")
 WRAPPERS = ("module.", "_orig_mod.", "extractor.")  # put in front by DataParallel, torch.compile and `tapped`
 
 
@@ -141,4 +142,6 @@ def _folder(name: str | Path) -> Path:
             f"{name} is a file of weights, which does not say what network they belong to: "
             f"pass teacher=load_teacher({str(name)!r}, model='resnet20'), or a function instead of the name."
         )
+    if Path(name).suffix in WEIGHTS:
+        raise ValueError(f"There is no file {name}. Of one that is there: load_teacher(path, model='resnet20').")
     raise unknown("teacher", str(name), list_teachers())

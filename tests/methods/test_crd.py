@@ -287,7 +287,7 @@ def test_bad_input():
         ({"temperature": math.nan}, "temperature is nan"),
         ({"temperature": math.inf}, "temperature is inf"),
         ({"momentum": 1.0}, "momentum is 1"),
-        ({"negatives": 0}, "negatives is 0"),
+        ({"negatives": 0}, "negatives, .* is 0"),
         ({"dim": 0}, "dim is 0"),
         ({"dim": 1.5}, "dim is 1.5"),
         ({"sampling": "non"}, "Unknown sampling"),

@@ -137,7 +137,7 @@ def test_the_hint_stage_is_an_option():
     data = tiny_data()
     assert distiller(data, stage=2).loss.student_shape == (64, 4, 4)
     assert len(distiller(data, stage=0).phases()[0].trains) == 3  # stem, first stage, regressor
-    with pytest.raises(ValueError, match="stages 0 to 2"):
+    with pytest.raises(ValueError, match="stage is 3; expected a whole number from 0 to 2"):
         distiller(data, stage=3)
 
 

@@ -1,13 +1,17 @@
 """Binding a recipe: taps, options, weights, and a method of one's own."""
 
+import math
 import warnings
+from inspect import signature
+from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from kd_teach import Alone, Distiller, Phase, Recipe, Settings, Variant, create_model, train
+from kd_teach import Alone, Distiller, Phase, Recipe, Settings, Variant, create_model, get_recipe, list_methods, train
 from kd_teach.data import plain_batches
 from kd_teach.methods.recipe import initialise_then_task
 from kd_teach.training.precision import autocast
@@ -47,6 +51,32 @@ def test_a_shuffled_teacher_shows_another_image_and_only_to_the_methods_own_loss
     plain, shuffled, by_hand = terms(False), terms(True), terms(False, lambda t: type(t)(*map(moved, t)))
     assert torch.equal(shuffled["distil"], by_hand["distil"]) and not torch.equal(shuffled["distil"], plain["distil"])
     assert torch.equal(shuffled["kd"], plain["kd"]) and torch.equal(shuffled["task"], plain["task"])
+
+
+def numeric_options(method):
+    """Names of a method's options that are numbers, by the annotations of its loss and of its tap."""
+    recipe = get_recipe(method)
+    run = Distiller(method, data=DATA, **networks())
+    found = {name for name in recipe.tap_options if name in run.tap.func.__annotations__}
+    for name, one in signature(type(run.loss)).parameters.items():
+        if one.kind is one.KEYWORD_ONLY or type(run.loss).__name__ == "KDLoss":
+            found |= {name} if {int, float} & {one.annotation, *get_args(one.annotation)} else set()
+    return sorted(found - {"energy"})  # FT's is measured, not asked for
+
+
+@pytest.mark.parametrize("method", list_methods())
+def test_an_option_that_is_a_number_takes_no_word_no_list_and_no_truth(method):
+    for name in numeric_options(method):
+        for value in (True, np.True_, "1", [1], math.nan, -1):
+            with pytest.raises(ValueError, match=rf"^{name}.* is .*; expected"):
+                Distiller(method, data=DATA, **networks(), **{name: value})
+
+
+def test_which_options_are_numbers():
+    assert {name for method in list_methods() for name in numeric_options(method)} == {
+        *("temperature", "stage", "p", "gamma", "order", "project", "distance", "angle", "margin", "rate"),
+        *("dim", "negatives", "momentum"),
+    }
 
 
 def test_binding_leaves_no_trace():

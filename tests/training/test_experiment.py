@@ -125,7 +125,7 @@ def test_interrupted_run_says_how_to_go_on(tmp_path, capsys, monkeypatch):
         patch.setattr("kd_teach._support.progress.tqdm", Pressed)
         result = train_alone("resnet8", **run)
     assert math.isnan(result.test_accuracy) and "--resume" in capsys.readouterr().out
-    assert (tmp_path / "run" / "checkpoint.pt").exists()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"card.json", "checkpoint.pt", "history.csv"}
     torch.manual_seed(0)
     with pytest.raises(FileExistsError, match="holds a run; go on with it"):
         train_alone("resnet8", **run)

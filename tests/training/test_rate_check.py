@@ -1,4 +1,4 @@
-"""A learning rate that spoils a student is named before training, and looking leaves no trace."""
+"""What would spoil a student is named before training, and looking leaves no trace."""
 
 import copy
 import signal
@@ -11,7 +11,7 @@ from torch import nn
 
 from kd_teach import create_model, distill, load_data, train_alone
 from kd_teach.training import experiment
-from kd_teach.training.rate_check import warn_if_rate_is_high, well_tried
+from kd_teach.training.rate_check import warn_if_rate_is_high, warn_if_statistics_lag, well_tried
 from kd_teach.training.settings import Settings
 from tests.helpers import same_weights, tiny_data
 
@@ -110,3 +110,46 @@ def test_lessons_are_well_tried():
 def test_a_training_as_short_as_the_trial_is_not_looked_at(recwarn):
     warn_if_rate_is_high(fresh(), DATA, replace(HOW, lr=1e30, epochs=3))
     assert not recwarn.list
+
+
+def with_momentum(momentum, seed=0):
+    network = fresh(seed)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = momentum
+    return network
+
+
+def test_statistics_that_lag_are_named_and_how_far():
+    steps = HOW.epochs * (96 // HOW.batch_size)  # 48
+    with pytest.warns(
+        UserWarning, match=rf"a momentum of 0\.01: after {steps} steps {0.99**steps:.0%} of .* m\.momentum"
+    ):
+        warn_if_statistics_lag(with_momentum(0.01), DATA, HOW)
+
+
+@pytest.mark.parametrize(
+    ("momentum", "epochs"),
+    [(0.1, 8), (0.1, 1), (None, 8), (0.01, 60)],
+    ids=["usual", "usual but short", "a plain mean", "long enough"],
+)
+def test_other_statistics_are_passed_over(momentum, epochs, recwarn):
+    warn_if_statistics_lag(with_momentum(momentum), DATA, replace(HOW, epochs=epochs))
+    assert not recwarn.list
+
+
+def test_the_statistics_of_a_trained_network_do_not_lag(trained, recwarn):
+    network = copy.deepcopy(trained)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 0.001
+    warn_if_statistics_lag(network, DATA, HOW)
+    assert not recwarn.list
+
+
+def test_both_kinds_of_training_name_statistics_that_lag():
+    slow, budget = lambda: with_momentum(0.001), BUDGET | {"epochs": 1}
+    with pytest.warns(UserWarning, match="running statistics"):
+        train_alone(slow, **budget)
+    with pytest.warns(UserWarning, match="running statistics"):
+        distill("kd", student=slow, teacher=fresh(1), **budget)

@@ -91,3 +91,9 @@ def test_a_file_asks_for_its_network(tmp_path):
         load_teacher(path, model=NETWORK)
     teacher = load_teacher(path, model="resnet8")
     assert distill("kd", student="resnet8", teacher=teacher, data=tiny_data(), epochs=1, batch_size=8).complete
+
+
+@pytest.mark.parametrize("name", ["nowhere.pth", "nowhere.pt", "some/nowhere.safetensors"])
+def test_a_file_that_is_not_there_is_no_unknown_teacher(name):
+    with pytest.raises(ValueError, match=f"There is no file {name}"):
+        distill("kd", student="resnet8", teacher=name, data=tiny_data())
