@@ -1,11 +1,12 @@
-"""How hard a method's loss pulls, and where: gradients read from networks for the pictures.
+"""How hard each term of a loss pulls, and where: gradients read from networks for the pictures.
 
 Nothing here changes what it looks at: gradients are taken on a copy, in the modes of training, and the random numbers
 drawn meanwhile are given back. So it may be called between two epochs of a run.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pandas as pd
@@ -13,11 +14,43 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kd_teach._support.errors import unknown
 from kd_teach.data import Batch, Data
 from kd_teach.measures.cka import layers
 from kd_teach.methods import list_methods
-from kd_teach.training.distiller import Distiller
+from kd_teach.methods.recipe import Phase, Terms
+from kd_teach.models.features import Features
+from kd_teach.training.distiller import Alone, Distiller
 from kd_teach.training.loop import set_moving
+
+
+def gradient_norms(
+    run: Distiller | Alone, batch: Batch, *, phase: str | None = None, progress: float = 0.0
+) -> pd.DataFrame:
+    """How large each term's gradient is on one batch, and what its weight makes of it.
+
+    Args:
+        run: a student, alone or with a method and a teacher.
+        batch: images as the networks want them, on their device: of `training_batches` or `plain_batches`.
+        phase: a name among `run.phases()`; None takes the first.
+        progress: 0..1 through the phase, for weights that change on the way.
+
+    Returns:
+        A row per term: `value` of the term, `norm` of its gradient, `weight`, `weighted` = weight * norm. The norm is
+        Euclidean, over the student's weights that the phase trains; over all that it trains where the student rests.
+
+    Raises:
+        ValueError: an unknown phase.
+    """
+    with _one_step(run, batch, phase) as (copied, leg, _, terms):
+        trained = [p for module in leg.trains for p in module.parameters()]
+        of_student = [p for p in copied.student.parameters() if any(p is q for q in trained)]
+        rows = {}
+        for name, term in terms.items():
+            norm = _flat(_gradients(term, of_student or trained)).norm().item()
+            weight = leg.weight(name, progress)
+            rows[name] = {"value": term.item(), "norm": norm, "weight": weight, "weighted": weight * norm}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("term")
 
 
 class Pull(NamedTuple):
@@ -36,29 +69,24 @@ def layer_gradients(run: Distiller, batch: Batch) -> Pull:
 
     Args:
         run: a student, a teacher and a method.
-        batch: images as the networks want them, on their device: of `training_batches` or `plain_batches`.
+        batch: as for `gradient_norms`.
 
     Raises:
         ValueError: a method whose phases hand out no features (AT's "gradient").
     """
-    with torch.random.fork_rng(devices=[batch.images.device] if batch.images.device.type == "cuda" else []):
-        copied = copy.deepcopy(run)
-        phase = next(phase for phase in copied.phases() if "distil" in phase.weights)
-        set_moving(phase, copied)
-        s, _, terms = phase.evaluate(copied.student, copied.teacher, batch)
+    phase = next(phase.name for phase in run.phases() if "distil" in phase.weights)
+    with _one_step(run, batch, phase) as (_, leg, s, terms):
         if s is None:
-            raise ValueError(
-                f"Phase {phase.name!r} runs the networks itself and shows no features; choose another variant."
-            )
+            raise ValueError(f"Phase {phase!r} runs the networks itself and shows no features; choose another variant.")
         earlier = [_earlier(stage, preact) for stage, preact in zip(s.stages, s.preacts, strict=True)]
         at = layers(s._replace(stages=tuple(earlier)))
         task = _gradients(F.cross_entropy(s.logits, batch.labels), list(at.values()))
         distil = _gradients(terms["distil"], list(at.values()))
-    rows = {
-        name: {"task": a.norm().item(), "distil": b.norm().item(), "cosine": _cosine(a, b)}
-        for name, a, b in zip(at, task, distil, strict=True)
-    }
-    return Pull(phase.weight("distil", 0.0), pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer"))
+        rows = {
+            name: {"task": a.norm().item(), "distil": b.norm().item(), "cosine": _cosine(a, b)}
+            for name, a, b in zip(at, task, distil, strict=True)
+        }
+    return Pull(leg.weight("distil", 0.0), pd.DataFrame.from_dict(rows, orient="index").rename_axis("layer"))
 
 
 def compare_gradients(student: nn.Module, teacher: nn.Module, data: Data, batch: Batch) -> dict[str, Pull]:
@@ -70,6 +98,26 @@ def compare_gradients(student: nn.Module, teacher: nn.Module, data: Data, batch:
         except ValueError:  # a method that refuses this pair: `kd_teach.training.legality` says why
             continue
     return pulls
+
+
+@contextmanager
+def _one_step(
+    run: Distiller | Alone, batch: Batch, phase: str | None
+) -> Iterator[tuple[Distiller | Alone, Phase, Features | None, Terms]]:
+    """A copy of the run, its phase, the student's features and the terms, as one step of training makes them."""
+    with torch.random.fork_rng(devices=_devices(batch)):
+        copied = copy.deepcopy(run)
+        phases = {leg.name: leg for leg in copied.phases()}
+        if phase is not None and phase not in phases:
+            raise unknown("phase", phase, phases)
+        leg = next(iter(phases.values())) if phase is None else phases[phase]
+        set_moving(leg, copied)
+        s, _, terms = leg.evaluate(copied.student, copied.teacher, batch)
+        yield copied, leg, s, terms
+
+
+def _devices(batch: Batch) -> list[torch.device]:
+    return [batch.images.device] if batch.images.device.type == "cuda" else []
 
 
 def _gradients(term: Tensor, at: Sequence[Tensor]) -> list[Tensor]:
@@ -85,6 +133,10 @@ def _earlier(stage: Tensor, preact: Tensor) -> Tensor:
         return stage
     from_preact = torch.autograd.grad(stage.sum(), preact, retain_graph=True, allow_unused=True)[0]
     return stage if from_preact is None else preact
+
+
+def _flat(tensors: list[Tensor]) -> Tensor:
+    return torch.cat([x.flatten() for x in tensors])
 
 
 def _cosine(a: Tensor, b: Tensor) -> float:

@@ -1,13 +1,15 @@
 """Gradients against the same numbers taken by hand; and nothing that is looked at changes."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from kd_teach import Distiller, create_model
+from kd_teach import Alone, Distiller, create_model
 from kd_teach.data import plain_batches
 from kd_teach.methods import KDLoss
-from kd_teach.training.gradients import compare_gradients, layer_gradients
+from kd_teach.training.gradients import compare_gradients, gradient_norms, layer_gradients
 from tests.helpers import same_weights, tiny_data
 
 DATA = tiny_data()
@@ -28,6 +30,60 @@ def run_of(method, pair, **options):
     return Distiller(method, student=pair[0], teacher=pair[1], data=DATA, **options)
 
 
+def norm_of_weights(loss, model):
+    model.zero_grad()
+    loss.backward(retain_graph=True)
+    return math.sqrt(sum((p.grad**2).sum().item() for p in model.parameters()))
+
+
+def test_norms_match_backward(pair):
+    student, teacher = pair
+    run = run_of("kd", pair)
+    table = gradient_norms(run, batch())
+    s, t = student.train()(batch().images), teacher(batch().images)
+    terms = {"task": F.cross_entropy(s.logits, batch().labels), "distil": KDLoss(4.0)(s.logits, t.logits)}
+    assert list(table.index) == ["task", "distil"]
+    for name, term in terms.items():
+        assert table.loc[name, "value"] == pytest.approx(term.item(), rel=1e-5)
+        assert table.loc[name, "norm"] == pytest.approx(norm_of_weights(term, student), rel=1e-4)
+    assert table["weight"].tolist() == [0.1, 0.9]
+    assert table["weighted"].tolist() == pytest.approx((table["norm"] * table["weight"]).tolist())
+
+
+def test_norm_counts_only_what_the_phase_trains(pair):
+    run = run_of("fitnet", pair)
+    before = gradient_norms(run, batch()).loc["distil", "norm"]
+    copied = run_of("fitnet", pair)
+    copied.loss.load_state_dict(run.loss.state_dict())
+    phase = copied.phases()[0]
+    student = pair[0].train()
+    student.stages[2].eval()
+    loss = phase.objective(student(batch().images), pair[1](batch().images), batch())["distil"]
+    assert before == pytest.approx(norm_of_weights_of(loss, student.lower(1)), rel=1e-4)
+
+
+def norm_of_weights_of(loss, modules):
+    weights = [p for module in modules for p in module.parameters()]
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)]).norm().item()
+
+
+def test_phases_and_progress_are_chosen(pair):
+    run = run_of("fitnet", pair)
+    early, late = (gradient_norms(run, batch(), phase="distil", progress=p).loc["kd", "weight"] for p in (0, 1))
+    assert (early, late) == pytest.approx((4 / 9, 1 / 9))
+    with pytest.raises(ValueError, match="Did you mean 'hint'"):
+        gradient_norms(run, batch(), phase="hnt")
+
+
+def test_a_phase_without_the_student_shows_what_it_trains(pair):
+    table = gradient_norms(run_of("ft", pair), batch())
+    assert list(table.index) == ["reconstruct"] and table["norm"].item() > 0
+
+
+def test_a_student_alone_has_one_term(pair):
+    assert list(gradient_norms(Alone(pair[0], DATA), batch()).index) == ["task"]
+
+
 @pytest.mark.parametrize("method", ["kd", "crd"])
 def test_nothing_changes(pair, method):
     run = run_of(method, pair)
@@ -36,6 +92,7 @@ def test_nothing_changes(pair, method):
     untouched = create_model("resnet8", num_classes=3)
     untouched.load_state_dict(pair[0].state_dict())
     state, random = pair[0].training, torch.get_rng_state()
+    gradient_norms(run, batch())
     layer_gradients(run, batch())
     assert torch.equal(random, torch.get_rng_state())
     assert same_weights(pair[0], untouched) and pair[0].training == state  # running statistics included
