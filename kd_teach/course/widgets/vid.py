@@ -63,7 +63,7 @@ def vid_widget(guess: Tensor | None = None, hint: Tensor | None = None) -> Explo
     }
     draw = partial(draw_sigma, residuals[:, ::every], squares, order.tolist())
     best = max(squares[0], FLOOR) ** 0.5
-    return Explorer(draw, controls, static=[{"rank": 1}, {"rank": 1, "sigma": best}])  # as VID starts, and as it may end
+    return Explorer(draw, controls, static=[{"rank": 1}, {"rank": 1, "sigma": best}])  # its start and its end
 
 
 def cost(sigma: float | np.ndarray, square: float) -> float | np.ndarray:
