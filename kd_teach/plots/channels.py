@@ -187,7 +187,13 @@ def channel_sigmas(variances: Numbers, *, spreads: Numbers | None = None, ax: Ax
 
 
 def sigma_report(
-    variances: Numbers, maps: Numbers, *, image: Numbers | None = None, spreads: Numbers | None = None, count: int = 8
+    variances: Numbers,
+    maps: Numbers,
+    *,
+    image: Numbers | None = None,
+    spreads: Numbers | None = None,
+    mask: Numbers | None = None,
+    count: int = 8,
 ) -> Figure:
     """VID's sigmas above; below, the channels of one image that it is surest and least sure of, 8 inches wide.
 
@@ -195,6 +201,7 @@ def sigma_report(
         variances, spreads: as for `channel_sigmas`.
         maps: (C, h, w) the teacher's feature map of one image.
         image: (3, H, W) uint8, shown beside them.
+        mask: (H, W) bool, True on the object: outlined in every channel.
         count: channels in each of the two rows.
     """
     sigmas = np.sqrt(_variances(variances))
@@ -212,7 +219,7 @@ def sigma_report(
     figure.set_size_inches(WIDTH, 5)
     titles = [f"{c}: σ {sigmas[c]:.2f}" for c in chosen]
     ax = figure.add_subplot(cells[1, :] if image is None else cells[1, 1])
-    channel_grid(maps[chosen], titles, count=2 * count, columns=count, sort=False, ax=ax)
+    channel_grid(maps[chosen], titles, count=2 * count, columns=count, sort=False, mask=mask, ax=ax)
     label_rows(ax, ["surest", "least\nsure"])
     ax.set_title("The channels at both ends")
     if image is not None:

@@ -142,6 +142,14 @@ def test_card_shows_both_ends(maps):
     assert all(label.get_window_extent().x0 >= 0 for label in grid.get_yticklabels())
 
 
+def test_card_outlines_the_object_in_every_channel(maps):
+    mask = torch.zeros(8, 8, dtype=torch.bool)
+    mask[:, :4] = True
+    plain, outlined = (plots.sigma_report([9, 1, 4, 16, 25, 36], maps, count=2, mask=m) for m in (None, mask))
+    grids = [next(ax for ax in figure.axes if ax.texts) for figure in (plain, outlined)]
+    assert [len(grid.collections) > 0 for grid in grids] == [False, True]
+
+
 def test_draws_on_the_axes_passed_in(maps):
     left, right = plt.subplots(1, 2)[1]
     assert plots.channel_grid(maps, ax=left) is left

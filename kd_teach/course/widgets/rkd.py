@@ -18,6 +18,7 @@ from kd_teach.plots import style
 
 Corners = Sequence[Sequence[float]]  # (N, 2)
 TEACHER = [[-0.9, -0.6], [0.8, -0.9], [1.0, 0.7], [-0.4, 1.0]]
+OUTSIDE, INSIDE = 1.18, 0.82  # where letters stand, of the way from the centre to their corner
 STUDENT = [[-0.9, -0.6], [0.8, -0.9], [0.3, 0.1], [-0.4, 1.0]]
 
 
@@ -115,9 +116,10 @@ def move(teacher: Corners, figure: Figure, student: Corners) -> None:
     places = [relative(e) for e in (e_t, e_s)]
     for polygon, e in zip(shapes.patches, places, strict=True):
         polygon.set_xy(e.numpy())
-    for text, place in zip(shapes.texts, torch.cat(places).tolist(), strict=False):
+    letters = torch.cat([OUTSIDE * places[0], INSIDE * places[1]]).tolist()  # apart where the corners meet
+    for text, place in zip(shapes.texts, letters, strict=False):
         text.set_position(place)
-    reach = max(1.2, *(1.1 * e.abs().max().item() for e in places))
+    reach = max(1.2, *(1.3 * e.abs().max().item() for e in places))
     shapes.set(xlim=(-reach, reach), ylim=(-reach, reach))
 
     i, j = torch.triu_indices(len(e_t), len(e_t), offset=1)

@@ -59,7 +59,8 @@ def vid_widget(guess: Tensor | None = None, hint: Tensor | None = None) -> Explo
         ),
     }
     draw = partial(draw_sigma, residuals[:, ::every], squares, order.tolist())
-    return Explorer(draw, controls, static=[{"rank": 1}, {"rank": len(squares)}])
+    best = max(squares[0], FLOOR) ** 0.5
+    return Explorer(draw, controls, static=[{"rank": 1}, {"rank": 1, "sigma": best}])  # its start and its end
 
 
 def cost(sigma: float | np.ndarray, square: float) -> float | np.ndarray:
