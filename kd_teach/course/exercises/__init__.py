@@ -17,7 +17,7 @@ from kd_teach.course.exercises.exercise import Exercise, Question
 
 __all__ = ["Exercise", "Question", "Verdict", "check", "get_exercise", "hint", "list_exercises", "solution"]
 
-TOPICS = ("start", *TAUGHT, "compare", "own")
+TOPICS = ("start", *TAUGHT, "compare", "own", "questions")
 
 _hints_given: dict[str, int] = {}
 _own: dict[str, Exercise | Question] = {}  # those that `check` was given

@@ -110,7 +110,7 @@ DISCOVERY = Question(
         "That is the chance that all 15 are wrong together.": 0.05**15,
     },
     hints=["Ask first how likely it is that all 15 tests stay silent.", "Each stays silent with 0.95, independently."],
-    explanation="1 - 0.95^15 = 0.54. In section 4 the methods share one baseline, so that their errors come together: "
+    explanation="1 - 0.95^15 = 0.54. In the table the methods share one baseline, so that their errors come together: "
     "there it happens in fewer studies, and then several at once.",
 )
 
