@@ -105,7 +105,8 @@ def forget_a_slide(notebook):
     notebook.cells[0].metadata.pop("slideshow")
 
 
-REWRITTEN = ("start_here", "kd", "fitnet", "at", "sp", "cc", "vid", "rkd", "ab", "fsp", "nst", "crd")  # by the rules below
+NOT_YET = ("pkt", "ft", "ofd")  # still have twelve sections; all others follow the rules below
+REWRITTEN = ("start_here", *(method for method in TAUGHT if method not in NOT_YET), "compare", "your_own", "questions")
 SECTIONS = [
     "## 1. ", "## 2. Predict", "## 3. Equation ↔ code", "## 4. Build it", "## 5. Paper versus code",
     "## 6. What it is blind to", "## 7. See it before", "## 8. Train: alone, and under the teacher",
@@ -118,7 +119,7 @@ def test_committed_notebook_is_clean(path):
     assert problems(nbformat.read(path, as_version=4)) == []
 
 
-@pytest.mark.parametrize("method", [method for method in TAUGHT if method not in REWRITTEN])
+@pytest.mark.parametrize("method", NOT_YET)
 def test_method_notebook_has_the_twelve_sections(method):
     [path] = NOTEBOOKS.glob(f"[0-9][0-9]_{method}.ipynb")
     text = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"]
