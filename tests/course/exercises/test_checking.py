@@ -146,17 +146,17 @@ def test_with_a_seed_the_inputs_are_others():
 
 def test_largest_gap_says_where():
     def reference(s):
-        return s + 0
+        return 5 * s
 
     exercise = Exercise(
-        name="toy.same", prompt="s.", reference=reference, mistakes={}, hints=["a", "b"],
+        name="toy.same", prompt="5 s.", reference=reference, mistakes={}, hints=["a", "b"],
         cases=lambda: [(numbers(1, 4, 3),), (numbers(2, 2, 2),)],
     )  # fmt: skip
 
     def mine(s):
         off = torch.zeros_like(s)
         off[1, -1] = 10 if len(s) == 4 else 1
-        return s + off
+        return 5 * s + off
 
     verdict = check_function(exercise, mine)
     assert verdict.kind == "gap" and "largest gap is at [1, 2]" in verdict.message
@@ -325,12 +325,14 @@ def leaves_everything_changed(s, t):
 
 
 def state():
-    return (
-        torch.get_rng_state().tolist(), random.getstate(), torch.get_default_dtype(), torch.get_default_device(),
-        torch.is_grad_enabled(), os.getcwd(), torch.are_deterministic_algorithms_enabled(), sys.stdout, np.geterr(),
-        torch.is_anomaly_enabled(), torch.get_float32_matmul_precision(), list(sys.path), list(warnings.filters),
-        dict(os.environ), sys.getrecursionlimit(), torch.nn.functional.mse_loss, torch.Tensor.pow, abs,
-    )  # fmt: skip
+    return {
+        "random": (torch.get_rng_state().tolist(), random.getstate()),
+        "dtype": torch.get_default_dtype(), "device": torch.get_default_device(), "grad": torch.is_grad_enabled(),
+        "folder": os.getcwd(), "deterministic": torch.are_deterministic_algorithms_enabled(), "stdout": sys.stdout,
+        "numpy": np.geterr(), "anomaly": torch.is_anomaly_enabled(), "matmul": torch.get_float32_matmul_precision(),
+        "path": list(sys.path), "warnings": list(warnings.filters), "environment": dict(os.environ),
+        "recursion": sys.getrecursionlimit(), "mse": torch.nn.functional.mse_loss, "pow": torch.Tensor.pow, "abs": abs,
+    }  # fmt: skip
 
 
 @pytest.fixture(params=["process", "thread", "rehearsed"])
@@ -359,11 +361,13 @@ def test_settings_of_the_notebook_cost_nothing():
     try:
         verdict, after = check_function(TOY, distance), state()
     finally:
-        torch.set_default_dtype(torch.float32), torch.set_default_device(None), torch.set_grad_enabled(True)
-        torch.use_deterministic_algorithms(False)
-        np.seterr(**before[8]), sys.setrecursionlimit(before[9])
-        sys.stdout, torch.nn.functional.mse_loss, torch.Tensor.pow, builtins.abs = before[7], *before[10:]
-        os.chdir(before[5])
+        builtins.abs, sys.stdout = before["abs"], before["stdout"]
+        torch.nn.functional.mse_loss, torch.Tensor.pow = before["mse"], before["pow"]
+        torch.set_default_dtype(before["dtype"]), torch.set_default_device(None), torch.set_grad_enabled(True)
+        torch.use_deterministic_algorithms(False), torch.set_anomaly_enabled(False), os.chdir(before["folder"])
+        torch.set_float32_matmul_precision(before["matmul"]), np.seterr(**before["numpy"])
+        sys.path[:], warnings.filters[:] = before["path"], before["warnings"]
+        os.environ.pop("KD_TEACH_NOWHERE"), sys.setrecursionlimit(before["recursion"])
     assert verdict.passed and after == changed and folder == "/"
 
 

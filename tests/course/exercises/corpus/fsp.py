@@ -87,7 +87,7 @@ WRONG = {
             lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel(),
         ),
         (
-            "the height · the width, the divisor of the part with f1 and f2, is missing; and the result is",
+            "a size of f1, as after a division by the wrong size",
             lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel() / f1[0, 0].numel(),
         ),
         (

@@ -152,7 +152,7 @@ WRONG = {
         ),
         ("a size of f, the divisor of the part with f, is missing", lambda f: unit(f).mT @ unit(f)),
         (
-            "a size of f, the divisor of the part with f, is missing; and the result is then too small by",
+            "a size of f, as after a division by the wrong size",
             lambda f: unit(f).mT @ unit(f) / f[0, 0].numel(),
         ),
         ("the scaling to length 1 of the flattening is missing", lambda f: f.flatten(2).mT @ f.flatten(2) / f.shape[1]),
