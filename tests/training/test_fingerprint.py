@@ -469,7 +469,7 @@ def test_edits_of_the_package_itself(tmp_path):
 
     _, epochs, first = run()
     assert epochs == "1"
-    edit("methods/kd.py", "import math\n", "# a comment\nimport math\n")
+    edit("methods/kd.py", "import torch.nn.functional as F\n", "# a comment\nimport torch.nn.functional as F\n")
     edit("methods/kd.py", '"""KL divergence', '"""The KL divergence')
     edit("plots/bars.py", "\n\n\ndef ", "\n\nUNUSED = 1\n\n\ndef ")
     edit("course/demo.py", "\n\n\ndef ", "\n\nUNUSED = 1\n\n\ndef ")
