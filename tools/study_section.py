@@ -86,8 +86,7 @@ def across_section(gains: pd.DataFrame) -> list[str]:
         "10,000 images, except where the column says that they are the published ones, and for FSP under wrn_16_2: "
         "that is its adapter variant at its own weight. The published weights ran on a GPU (float32 with TF32), all "
         "others on a CPU (bfloat16); `kd`, `ft`, `nst` and `ofd` have one weight in both, so how far their first two "
-        "columns differ is the machine's doing, and chance's. The column on shapes10 is that of its first edition, "
-        "whose pictures and teacher are gone.",
+        "columns differ is the machine's doing, and chance's.",
         "",
         table(["method", *heads], rows),
     ]

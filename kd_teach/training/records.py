@@ -1,7 +1,7 @@
 """What a training leaves behind epoch by epoch, and where it stands."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 import pandas as pd
 from torch import Tensor
@@ -22,10 +22,15 @@ class Record:
 
     def row(self) -> dict:
         """The record as one flat row of a history table."""
-        row = asdict(self)
-        terms = row.pop("terms")
-        del row["complete"]
-        return row | terms
+        return {
+            "phase": self.phase,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "lr": self.lr,
+            **self.terms,
+            "loss": self.loss,
+            "val_accuracy": self.val_accuracy,
+        }
 
 
 def history_table(records: Sequence[Record]) -> pd.DataFrame:

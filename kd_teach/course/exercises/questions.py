@@ -13,7 +13,7 @@ def rounding(w, bits):
 
 
 def by(to_whole, w, bits):
-    step = rounding(w, bits).abs().flatten(1).amax(dim=1).clamp(min=1e-12) / (2 ** (bits - 1) - 1)
+    step = w.abs().flatten(1).amax(dim=1).clamp(min=1e-12) / (2 ** (bits - 1) - 1)
     step = step.reshape(-1, *[1] * (w.ndim - 1))
     return to_whole(w / step) * step
 

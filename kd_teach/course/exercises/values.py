@@ -57,7 +57,7 @@ def _numbers(text: str, prompt: str) -> list[float]:
         return [x * BYTES[unit] / BYTES[asked] for x in readings]
     same_again = re.fullmatch(rf"[x\u00d7]\s*{re.escape(found[1])}", unit)  # a kernel of "9x9"
     named = unit[:1].isalpha() and re.search(rf"\b{re.escape(unit)}\b", prompt)
-    known = not unit or unit in TIMES or same_again or named
+    known = unit in TIMES or same_again or named
     return list(readings) if known else []
 
 

@@ -146,17 +146,17 @@ def test_with_a_seed_the_inputs_are_others():
 
 def test_largest_gap_says_where():
     def reference(s):
-        return 5 * s
+        return s + 0
 
     exercise = Exercise(
-        name="toy.same", prompt="5 s.", reference=reference, mistakes={}, hints=["a", "b"],
+        name="toy.same", prompt="s.", reference=reference, mistakes={}, hints=["a", "b"],
         cases=lambda: [(numbers(1, 4, 3),), (numbers(2, 2, 2),)],
     )  # fmt: skip
 
     def mine(s):
         off = torch.zeros_like(s)
         off[1, -1] = 10 if len(s) == 4 else 1
-        return 5 * s + off
+        return s + off
 
     verdict = check_function(exercise, mine)
     assert verdict.kind == "gap" and "largest gap is at [1, 2]" in verdict.message

@@ -96,7 +96,6 @@ def test_a_mistake_without_a_name_is_explained(mine, kind, says):
         ("compare.paired_t", lambda a, b: (a - b).mean() * (len(a) - 1) ** 0.5 / (a - b).std(), "root of N / \\(N - 1"),
         ("fitnet.loss", lambda g, u: 0.5 * (g - u.detach()).square().sum() / g.shape[1], "the wrong size"),
         ("start.share", lambda s, t: 1 / (1 + size(t) / size(s)), "the divisor is the sum of both"),
-        ("crd.critic", lambda score, tau, k, n: (score / tau).exp() / (1 + k / n), "no value above 1"),
     ],
 )
 def test_kinds_of_the_blind_set(name, mine, says):

@@ -26,7 +26,7 @@ RIGHT = {
 WRONG = {
     "start.share": [
         ("the divisor is the sum of both", lambda s, t: count(s) / (count(s) + count(t))),
-        ("the right result has no value above 1", lambda s, t: count(t) - count(s) + 1),
+        ("complement", lambda s, t: 1 - count(s) / count(t)),
         ("a square is applied to the result", lambda s, t: (count(s) / count(t)) ** 2),
         (
             "the part with student and teacher is multiplied where it should be divided",
