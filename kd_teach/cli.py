@@ -1,5 +1,6 @@
 """The command line, `kd-teach`: distil, compare, describe, teach a class; `kd-teach --help` lists the commands."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Training:
             print(f"Test accuracy {result.test_accuracy:.2%} after {seconds}. All in {self.out}.")
 
 
+STOPPED = 130  # what Typer ends with after Ctrl-C, as a shell does
 LOADING = ("samples", "val", "seed", "size", "normalise", "download")  # as they are, to `load_data`
 SETTINGS = ("epochs", "batch_size", "lr", "seed", "device", "precision", "compile")  # as they are, to `Settings`
 
@@ -420,8 +422,10 @@ def main() -> None:
         app()
     except (ValueError, TypeError, OSError, FloatingPointError) as error:
         raise SystemExit(f"kd-teach: {error}") from None
-    except KeyboardInterrupt:
-        raise SystemExit("kd-teach: stopped.") from None
+    except SystemExit as end:
+        if end.code == STOPPED:
+            print("kd-teach: stopped.", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

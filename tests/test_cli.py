@@ -74,6 +74,17 @@ def test_ctrl_c_saves_and_resume_goes_on(folder, tmp_path):
     assert "Stopped" in again.communicate(timeout=60)[0]
 
 
+def test_ctrl_c_before_a_training_ends_in_a_sentence(monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kd_teach.load_data", interrupted)
+    monkeypatch.setattr(sys, "argv", ["kd-teach", "train", "--out", "run"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130 and capsys.readouterr().err.splitlines()[-1] == "kd-teach: stopped."
+
+
 def test_lists():
     for command, names in (("methods", list_methods()), ("models", list_models()), ("teachers", list_teachers())):
         printed = run(command)
