@@ -37,7 +37,8 @@ def neighbour_bars(
         classes: names by class number.
         nearest, farthest: how many of the most and of the least likely neighbours to show.
 
-    The dotted line is chance: every other sample equally likely.
+    Bars begin at the dotted line, chance (every other sample equally likely), for PKT's rows are nearly even: bars from
+    0 would all look alike.
     """
     rows = named(probabilities, "probabilities", "(N,)", "'teacher': neighbour_probabilities(e)[0]")
     count = len(next(iter(rows.values())))
@@ -69,10 +70,11 @@ def neighbour_bars(
     ax = style.axes(ax, figsize=(8, 3.5))
     width = 0.8 / len(rows)
     for i, ((name, row), colour) in enumerate(zip(rows.items(), style.colours(rows), strict=True)):
-        ax.bar(places + (i - (len(rows) - 1) / 2) * width, 100 * row[shown], width, color=colour, label=name)
-    ax.axhline(100 / (count - 1), color=style.INK, linestyle=":", linewidth=1.2, label="chance")
+        over = (count - 1) * row[shown] - 1
+        ax.bar(places + (i - (len(rows) - 1) / 2) * width, over, width, bottom=1, color=colour, label=name)
+    ax.axhline(1, color=style.INK, linestyle=":", linewidth=1.2, label="chance")
     if len(far):
-        ax.text(places[len(near)] - 0.5 - GAP / 2, 0, "…", ha="center", va="bottom", fontsize=14)
+        ax.text(places[len(near)] - 0.5 - GAP / 2, 1, "…", ha="center", va="bottom", fontsize=14)
     names = [_name(j, labels, classes) for j in shown]
     ax.set_xticks(places, names, fontsize=min(NAME_SIZE, NAME_ROOM / max(map(len, names))))
     if labels is not None:
@@ -81,8 +83,9 @@ def neighbour_bars(
     ax.set_xlim(-0.6, places[-1] + 0.6)
     if images is not None:
         _pictures(ax, places, images[shown])
-    ax.set(ylabel="probability (%)", title=f"Sample {query} picks a neighbour, in the order of the {next(iter(rows))}")
-    ax.set_ylim(top=1.2 * ax.get_ylim()[1])  # room for the legend
+    ax.set(ylabel="times as likely as chance", title=f"Sample {query} picks a neighbour, in the order of the {next(iter(rows))}")
+    low, high = ax.get_ylim()
+    ax.set_ylim(top=high + 0.25 * (high - low))  # room for the legend
     ax.legend(loc="upper right", ncols=len(rows) + 1)
     return ax
 

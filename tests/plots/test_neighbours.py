@@ -30,16 +30,17 @@ def pictures(ax):
 def test_bars_follow_the_first_network():
     ax = plots.neighbour_bars(BOTH, 2)
     teacher, student = ax.containers
-    assert heights(teacher) == pytest.approx((100 * TEACHER[ORDER]).tolist())
-    assert heights(student) == pytest.approx((100 * STUDENT[ORDER]).tolist())
+    assert heights(teacher) == pytest.approx((5 * TEACHER[ORDER] - 1).tolist(), abs=1e-6)
+    assert heights(student) == pytest.approx((5 * STUDENT[ORDER] - 1).tolist(), abs=1e-6)
+    assert {bar.get_y() for bar in teacher} == {1}
     assert [t.get_text() for t in ax.get_xticklabels()] == [str(i) for i in ORDER]
     assert teacher[0].get_facecolor() == plt.matplotlib.colors.to_rgba(style.TEACHER)
     assert student[0].get_facecolor() == plt.matplotlib.colors.to_rgba(style.ALONE)
 
 
-def test_chance_is_one_of_all_others():
+def test_chance_is_where_bars_begin():
     [line] = plots.neighbour_bars(BOTH, 2).lines
-    assert line.get_ydata()[0] == pytest.approx(100 / 5)
+    assert line.get_ydata()[0] == 1
     assert line.get_label() == "chance"
 
 
