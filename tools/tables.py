@@ -66,7 +66,8 @@ def networks_section() -> str:
         [pictures, student, *(cells.get((pictures, student, method), "–") for method in METHODS)]
         for pictures, student in dict.fromkeys(zip(runs["pictures"], runs["student"], strict=True))
     ]
-    refusals = [f"- {run.student}, `{run.method}`: {run.why_not}" for run in runs.dropna(subset="why_not").itertuples()]
+    first = runs.dropna(subset="why_not").drop_duplicates("method")  # the rest is said in other words, in the CSV
+    refusals = [f"Refused, `{run.method}`: *{run.why_not.split('. ')[0]}.*" for run in first.itertuples()]
     there = {(pictures, student) for pictures, student, _ in cells}
     missing = [f"{name} on {kind} pictures" for kind in KINDS for name in NETWORKS if (kind, name) not in there]
     return "\n".join(

@@ -29,7 +29,12 @@ from kd_teach.training.interrupt import Interruptible
 from kd_teach.training.loop import train
 from kd_teach.training.pairs import check_apart, for_one_run, note_trained, warn_if_trained
 from kd_teach.training.precision import pick_device, pick_precision
-from kd_teach.training.rate_check import warn_if_rate_is_high, warn_if_statistics_lag, well_tried
+from kd_teach.training.rate_check import (
+    warn_if_labels_drown,
+    warn_if_rate_is_high,
+    warn_if_statistics_lag,
+    well_tried,
+)
 from kd_teach.training.records import Record, history_table
 from kd_teach.training.run_folder import (
     Place,
@@ -148,6 +153,7 @@ def _carry_out(
         if not tried and not (place.checkpoint and place.checkpoint.exists()):
             warn_if_statistics_lag(run.student, data, settings)
             warn_if_rate_is_high(run.student, data, settings)
+            warn_if_labels_drown(run, data, settings)
         history, complete = _train(run, data, settings, place, on_epoch)
         note_trained(run.student, card["initial_weights"])
         if complete:

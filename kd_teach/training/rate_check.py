@@ -1,4 +1,7 @@
-"""Will this student be spoilt? Short trainings of two copies tell of the learning rate, batch norms of themselves."""
+"""Will this student be spoilt? Short trainings of two copies tell of the learning rate, batch norms of themselves.
+
+And one batch tells whether a method's loss would drown the labels.
+"""
 
 import copy
 import math
@@ -11,7 +14,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from kd_teach.data import Data, batches_per_epoch, list_data, plain_batches, training_batches
-from kd_teach.training.distiller import Alone
+from kd_teach.training.distiller import Alone, Distiller
+from kd_teach.training.gradients import gradient_norms
 from kd_teach.training.loop import Leg, set_moving, take_step, to_device
 from kd_teach.training.precision import autocast, pick_device, pick_precision
 from kd_teach.training.run_folder import weights_fingerprint
@@ -24,6 +28,9 @@ CLEARLY = 1.15  # times the loss at a tenth of the rate: up to 1.12 where no har
 
 USUAL = 0.1  # the momentum of PyTorch's batch norms: with it a lesson's statistics are all its own
 LAG = 0.05  # of the running statistics that are still those of the start: more than that takes an accuracy away
+
+LOUD = 20  # times the labels' gradient: up to 14 did no harm to networks of torchvision, from 25 some fell to chance
+AUDIBLE = 5  # the same, at the weight that the warning names
 
 LOOKED_AT: set[tuple] = set()  # in this process: methods and controls that begin with one student are warned once
 
@@ -78,6 +85,29 @@ def warn_if_statistics_lag(student: nn.Module, data: Data, settings: Settings) -
             f"{left:.0%} of their running statistics will be what they began with, and a network that is evaluated by "
             f"those can end at chance. Give them PyTorch's {USUAL:g}: for m in network.modules(): if isinstance(m, "
             f"nn.BatchNorm2d): m.momentum = {USUAL:g}",
+            stacklevel=4,
+        )
+
+
+def warn_if_labels_drown(run: Distiller | Alone, data: Data, settings: Settings) -> None:
+    """A warning, if on one batch the method's loss pulls at the student far harder than the labels beside it.
+
+    Looked at is the first phase that has both. A copy is asked, on the CPU; one that cannot be copied is passed over.
+    """
+    both = [phase.name for phase in run.phases() if {"task", "distil"} <= set(phase.weights)]
+    if not both or not isinstance(run, Distiller) or run.weight == 0 or run.task_weight == 0:
+        return
+    batch = next(iter(training_batches(data, settings.batch_size, seed=settings.seed, epoch=0)))
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            norms = gradient_norms(run, batch, phase=both[0])["weighted"]
+        except (RuntimeError, TypeError):
+            return
+    if norms["task"] > 0 and (louder := norms["distil"] / norms["task"]) > LOUD:
+        warnings.warn(
+            f"At weight={run.weight:g} the gradient of {run.recipe.name} is {louder:,.0f} times as large as the "
+            f"labels' on the first batch: such a student may learn nothing else. "
+            f"weight={run.weight * AUDIBLE / louder:.2g} would leave {AUDIBLE} times.",
             stacklevel=4,
         )
 

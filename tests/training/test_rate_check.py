@@ -1,6 +1,7 @@
 """What would spoil a student is named before training, and looking leaves no trace."""
 
 import copy
+import re
 import signal
 import warnings
 from dataclasses import replace
@@ -9,9 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from kd_teach import create_model, distill, load_data, train_alone
+from kd_teach import Distiller, create_model, distill, load_data, train_alone
+from kd_teach.data import training_batches
 from kd_teach.training import experiment
-from kd_teach.training.rate_check import warn_if_rate_is_high, warn_if_statistics_lag, well_tried
+from kd_teach.training.gradients import gradient_norms
+from kd_teach.training.rate_check import (
+    AUDIBLE,
+    warn_if_labels_drown,
+    warn_if_rate_is_high,
+    warn_if_statistics_lag,
+    well_tried,
+)
 from kd_teach.training.settings import Settings
 from tests.helpers import same_weights, tiny_data
 
@@ -153,3 +162,32 @@ def test_both_kinds_of_training_name_statistics_that_lag():
         train_alone(slow, **budget)
     with pytest.warns(UserWarning, match="running statistics"):
         distill("kd", student=slow, teacher=fresh(1), **budget)
+
+
+def under(method, **options):
+    """A small pair of networks at the start."""
+    return Distiller(method, student=fresh(), teacher=fresh(1), data=DATA, **options)
+
+
+def test_a_weight_that_drowns_the_labels_is_named_with_one_that_does_not():
+    with pytest.warns(UserWarning, match=r"gradient of sp is [\d,]+ times as large as the labels'") as seen:
+        warn_if_labels_drown(under("sp", weight=1e6), DATA, HOW)
+    gentle = float(re.search(r"weight=(\S+) would leave", str(seen[0].message))[1])
+    batch = next(iter(training_batches(DATA, HOW.batch_size, seed=HOW.seed, epoch=0)))
+    pulls = gradient_norms(under("sp", weight=gentle), batch)["weighted"]
+    assert pulls["distil"] / pulls["task"] == pytest.approx(AUDIBLE, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("kd", {}), ("sp", {"weight": 1.0}), ("sp", {"weight": 0}), ("kd", {"task_weight": 0, "weight": 1e6})],
+)
+def test_other_weights_are_passed_over(method, options, recwarn):
+    warn_if_labels_drown(under(method, **options), DATA, HOW)
+    assert not recwarn.list
+
+
+def test_a_network_of_ones_own_is_looked_at():
+    how = {"teacher": fresh(1), "data": DATA, "epochs": 1, "batch_size": 16, "device": "cpu"}
+    with pytest.warns(UserWarning, match="times as large as the labels'"):
+        distill("sp", student=fresh, options={"weight": 1e6}, **how)
