@@ -80,8 +80,9 @@ def factor_maps(factors: Mapping[str, Numbers], *, count: int = 8, ax: Axes | No
         factors: network's name -> (k, H, W) of one image, the same shape for all.
         count: how many of the k channels to show: those with the most energy in the first network.
 
-    Each network's whole factor has length 1, as in the loss; all tiles have the same colours. Above those of the other
-    rows stands their cosine with the first row's tile.
+    Each network's whole factor has length 1, as in the loss. A column has its own colours, the same in all its rows, so
+    that a quiet factor can be seen beside a loud one. Above the tiles of the other rows stands their cosine with the
+    first row's tile.
     """
     factors = named(factors, "factors", "(k, H, W)", "'teacher': loss.encode(f_t)[0]", alike=True)
     first = next(iter(factors.values()))
@@ -92,10 +93,10 @@ def factor_maps(factors: Mapping[str, Numbers], *, count: int = 8, ax: Axes | No
     heads = [f"factor {c}" for c in chosen]
     for row in tiles[1:]:
         heads += [f"cos {_cosine(tile, target):.2f}" for tile, target in zip(row, tiles[0], strict=True)]
-    coloured = _coloured(tiles.reshape(-1, *first.shape[1:]), tiles)
-    ax = image_grid(coloured, heads, columns=len(chosen), ax=ax)
+    coloured = np.stack([_coloured(tiles[:, c], tiles[:, c]) for c in range(len(chosen))], axis=1)
+    ax = image_grid(coloured.reshape(-1, *coloured.shape[2:]), heads, columns=len(chosen), ax=ax)
     label_rows(ax, list(factors))
-    ax.set_title("Factors of one image: each column should be alike")
+    ax.set_title("Factors of one image: each column, with its own colours, should be alike")
     return ax
 
 
