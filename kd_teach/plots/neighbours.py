@@ -83,7 +83,10 @@ def neighbour_bars(
     ax.set_xlim(-0.6, places[-1] + 0.6)
     if images is not None:
         _pictures(ax, places, images[shown])
-    ax.set(ylabel="times as likely as chance", title=f"Sample {query} picks a neighbour, in the order of the {next(iter(rows))}")
+    ax.set(
+        ylabel="times as likely as chance",
+        title=f"Sample {query} picks a neighbour, in the order of the {next(iter(rows))}",
+    )
     low, high = ax.get_ylim()
     ax.set_ylim(top=high + 0.25 * (high - low))  # room for the legend
     ax.legend(loc="upper right", ncols=len(rows) + 1)

@@ -368,7 +368,9 @@ def _of_names(node: Any, say: Speech) -> Iterator[Change]:
     if node.id in say.arguments:
         for other in say.arguments:
             if other != node.id:
-                yield f"{say.of(ast.Name(other))} is used in place of {say.of(node)}", other
+                one, two = say.of(ast.Name(other)), say.of(node)
+                named = f"{one} is used in place of {two}" if one != two else "one part is used where another belongs"
+                yield named, other
     if node.id in say.running:
         for other in say.arguments:
             yield f"{say.of(ast.Name(other))} stands where the running number of a sum belongs", other

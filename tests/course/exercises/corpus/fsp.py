@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.fsp import by_gap, pooled_flow, square_per_image
+from kd_teach.course.exercises.fsp import by_gap, cosine_flow, pooled_flow, square_per_image
 from kd_teach.methods.fsp import flow
 
 
@@ -47,6 +47,10 @@ RIGHT = {
 
 WRONG = {
     "fsp.flow": [
+        (
+            "the height · the width, the divisor of the part with f1 and f2, is missing",
+            lambda f1, f2: f1.flatten(2) @ f2.flatten(2).mT,
+        ),
         ("the height, a factor of the width, is missing", lambda f1, f2: flow(f1, f2) * f1.shape[2]),
         ("f1 and f2 have changed places", lambda f1, f2: flow(f2, f1)),
         (
@@ -58,6 +62,7 @@ WRONG = {
         ("f2 is used in place of f1", lambda f1, f2: flow(f2, f2)),
     ],
     "fsp.loss": [
+        ("The channels were scaled to length 1: FSP does not normalise", by_gap(square_per_image, cosine_flow)),
         (
             "the mean runs over all entries: the sum inside it is missing, so that a size divides too much",
             by_gap(lambda gap: gap.pow(2).mean()),
