@@ -102,6 +102,7 @@ class _Search:
             reference = self.exercise.reference
             yield from chain(
                 exchanged(reference, self.names, self.cases),
+                exchanged(self.exercise.answer, self.names, self.cases),  # whose detach goes with the place
                 mutants(reference, self.names),
                 around(reference, self.names, self.cases),
             )

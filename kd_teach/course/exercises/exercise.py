@@ -127,7 +127,7 @@ def body_of(function: Callable) -> list[str]:
 
 
 def used_by(function: Callable) -> dict[str, Any]:
-    """Functions and constants of the package that a function uses, each behind what it uses itself."""
+    """Functions and constants of the package, and of the function's own file, that a function uses, each behind what it uses itself."""
     found: dict[str, Any] = {}
     for name, thing in _named_in(function):
         found |= used_by(thing) | {name: thing} if callable(thing) and not is_plumbing(thing) else {name: thing}
@@ -135,10 +135,10 @@ def used_by(function: Callable) -> dict[str, Any]:
 
 
 def _named_in(function: Callable) -> Iterator[tuple[str, Any]]:
-    """Functions and constants of the package that a function itself names."""
+    """As `used_by`, of what a function itself names."""
     for name in _names(function.__code__):
         thing = function.__globals__.get(name)
-        ours = inspect.isfunction(thing) and thing.__module__.startswith("kd_teach.")
+        ours = inspect.isfunction(thing) and thing.__module__.startswith(("kd_teach.", function.__module__))
         if ours or (name.isupper() and isinstance(thing, (int, float))):
             yield name, thing
 
