@@ -137,9 +137,9 @@ def _of_operators(node: Any, say: Speech) -> Iterator[Change]:
         yield f"{b} is squared", f"L {sign} R ** 2"
         yield f"the root of {b} is taken", f"L {sign} R ** 0.5"
     if sign in "+-":
-        for word, factor in (("doubled", 2), ("halved", 0.5)):
-            yield f"{b} is {word}, the other term is not", f"L {sign} {factor} * R"
-            yield f"{a} is {word}, the other term is not", f"{factor} * L {sign} R"
+        for word, factor, how in (("doubled", 2, "too many"), ("halved", 0.5, "missing")):
+            yield f"{b} is {word}, the other term is not: a factor 2 is {how}", f"L {sign} {factor} * R"
+            yield f"{a} is {word}, the other term is not: a factor 2 is {how}", f"{factor} * L {sign} R"
 
 
 def _of_calls(node: Any, say: Speech) -> Iterator[Change]:

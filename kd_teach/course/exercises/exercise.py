@@ -127,7 +127,7 @@ def body_of(function: Callable) -> list[str]:
 
 
 def used_by(function: Callable) -> dict[str, Any]:
-    """Functions and constants of the package, and of the function's own file, that a function uses, each behind what it uses itself."""
+    """Functions and constants, of the package and of its own file, that a function uses; steps stand before them."""
     found: dict[str, Any] = {}
     for name, thing in _named_in(function):
         found |= used_by(thing) | {name: thing} if callable(thing) and not is_plumbing(thing) else {name: thing}

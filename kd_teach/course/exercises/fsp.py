@@ -40,6 +40,9 @@ FLOW = Exercise(
         (maps(5, 1, 3, 2, 4).relu(), maps(6, 1, 5, 2, 4).relu()),
     ],
     mistakes={
+        "The division by the number of places, h·w, is missing: a larger grid would give larger entries.": (
+            lambda f1, f2: flow(f1, f2) * f1[0, 0].numel()
+        ),
         "You divide by m·n, the number of entries, instead of h·w, the number of places.": (
             lambda f1, f2: flow(f1, f2) * f1[0, 0].numel() / (f1.shape[1] * f2.shape[1])
         ),

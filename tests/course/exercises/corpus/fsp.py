@@ -47,10 +47,6 @@ RIGHT = {
 
 WRONG = {
     "fsp.flow": [
-        (
-            "the height · the width, the divisor of the part with f1 and f2, is missing",
-            lambda f1, f2: f1.flatten(2) @ f2.flatten(2).mT,
-        ),
         ("the height, a factor of the width, is missing", lambda f1, f2: flow(f1, f2) * f1.shape[2]),
         ("f1 and f2 have changed places", lambda f1, f2: flow(f2, f1)),
         (
