@@ -70,7 +70,7 @@ WRONG = {
         ),
         ("the absolute value stands where the square belongs", by_gap(lambda gap: gap.abs().sum(dim=(1, 2)).mean())),
         (
-            "the height · the width, the divisor of a part, is missing",
+            "The division by the number of places, h·w, is missing",
             by_gap(square_per_image, lambda f1, f2: f1.flatten(2) @ f2.flatten(2).mT),
         ),
         (
@@ -84,7 +84,7 @@ WRONG = {
             lambda f1, f2: flow(F.adaptive_avg_pool2d(f1, f2.shape[2:]), f2),
         ),
         (
-            "the height · the width, the divisor of the part with f1 and f2, is missing",
+            "The division by the number of places, h·w, is missing",
             lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel(),
         ),
         (

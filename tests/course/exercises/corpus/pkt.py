@@ -55,7 +55,7 @@ RIGHT = {
 WRONG = {
     "pkt.probabilities": [
         ("the diagonal is missing", lambda e: picks(e, self_pairs=True)),
-        ("the scaling to length 1 of e is missing", lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)),
+        ("Your kernel uses inner products", lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)),
         (
             "the scaling to length 1 runs over the batch (dim=0), not over the last dimension",
             lambda e: picks(e, kernel=lambda e: (F.normalize(e, dim=0) @ F.normalize(e, dim=0).T + 1) / 2),

@@ -81,7 +81,7 @@ WRONG = {
     ],
     "rkd.angles": [
         ("the arc cosine (acos: an angle, not its cosine)", lambda e: angles(e).clamp(-1, 1).acos()),
-        ("the scaling to length 1 of the part with e is missing", raw_angles),
+        ("The differences were not set to length 1", raw_angles),
         (
             "the scaling to length 1 runs over dim=1, not over dim=2",
             lambda e: cosines(e, unit=lambda edges: F.normalize(edges, dim=1)),
@@ -124,7 +124,7 @@ WRONG = {
         ),
         ("w_d and w_a have changed places", lambda s, t, w_d, w_a: parts(s, t, w_a, w_d)),
         (
-            "the number 1, what is subtracted from N, is missing",
+            "Your mean runs over all N² entries.",
             lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e) / torch.cdist(e, e).mean()),
         ),
         (
