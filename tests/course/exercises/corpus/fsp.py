@@ -74,7 +74,7 @@ WRONG = {
             by_gap(square_per_image, lambda f1, f2: f1.flatten(2) @ f2.flatten(2).mT),
         ),
         (
-            "the mean over the places is taken (pooled) of f1_s and f2_s and f1_t and f2_t first",
+            "This multiplies the channels' means.",
             by_gap(square_per_image, lambda f1, f2: flow(*(f.mean(dim=(2, 3), keepdim=True) for f in (f1, f2)))),
         ),
     ],
