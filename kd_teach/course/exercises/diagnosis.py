@@ -98,7 +98,7 @@ class _Search:
         return ("relation", f"yours is {words}.") if words else None
 
     def _mutants(self) -> Iterator[Mutant]:
-        with contextlib.suppress(OSError, TypeError, SyntaxError):  # a reference without a source
+        with contextlib.suppress(OSError, TypeError, SyntaxError, ValueError, AssertionError):  # no source, or a lambda
             reference = self.exercise.reference
             yield from chain(
                 exchanged(reference, self.names, self.cases),
