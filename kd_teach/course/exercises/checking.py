@@ -116,7 +116,7 @@ def _judged(
     values_right = all(close(a.output, b.output, exercise.rtol) for a, b in zip(seen, expected, strict=True))
     if values_right and (leak := _leaks(exercise, names, seen)):
         return "gradient", f"the value is right, but gradient reaches {leak}{_instead(names, seen, expected)}"
-    for hint, wrong in exercise.mistakes.items():
+    for hint, wrong in exercise.known_mistakes():
         if _looks_like(wrong, cases, seen, exercise, names):
             return "named mistake", f"this looks like a known mistake. {hint}"
     problem = next(

@@ -98,10 +98,11 @@ class _Search:
         return ("relation", f"yours is {words}.") if words else None
 
     def _mutants(self) -> Iterator[Mutant]:
-        with contextlib.suppress(OSError, TypeError, SyntaxError):  # a reference without a source
+        with contextlib.suppress(OSError, TypeError, SyntaxError, ValueError, AssertionError):  # no source, or a lambda
             reference = self.exercise.reference
             yield from chain(
                 exchanged(reference, self.names, self.cases),
+                exchanged(self.exercise.answer, self.names, self.cases),  # whose detach goes with the place
                 mutants(reference, self.names),
                 around(reference, self.names, self.cases),
             )

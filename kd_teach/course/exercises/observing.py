@@ -97,6 +97,8 @@ def as_expected(expected: Any, mine: Any) -> Any:
             return torch.as_tensor(np.asarray(mine))
         if isinstance(expected, (tuple, list)) and isinstance(mine, (Tensor, np.ndarray)):
             return mine.tolist()
+        if isinstance(expected, (tuple, list)) and isinstance(mine, (tuple, list)):
+            return [as_expected(x, y) for x, y in zip(expected, mine, strict=True)]
         if is_number(expected) and isinstance(mine, (Tensor, np.ndarray, np.generic)) and np.asarray(mine).size == 1:
             return mine.item()
     except (TypeError, ValueError, RuntimeError):
@@ -154,8 +156,8 @@ def misfit(mine: Any, expected: Any, gradient: bool) -> str | None:
     if torch.is_tensor(expected):
         if not torch.is_tensor(mine):
             why = ""
-            if gradient and is_number(mine):
-                why = " A plain number carries no gradient: leave out .item() and float()."
+            if gradient and (is_number(mine) or isinstance(mine, (np.ndarray, np.generic))):
+                why = " Outside torch nothing carries a gradient: leave out .item(), float() and NumPy."
             return f"yours returns {form(mine)}; expected {form(expected)}.{why}"
         if mine.shape != expected.shape or mine.is_floating_point() != expected.is_floating_point():
             return f"yours returns {form(mine)}; expected {form(expected)}."

@@ -52,6 +52,8 @@ TOY = Exercise(
         (3.0, "wrong form", "expected a function, got a float"),
         (lambda s: s.sum(), "wrong form", "your function takes (s); expected my_distance(s, t)"),
         (lambda s, t: distance(s, t).item(), "wrong form", "leave out .item()"),
+        (lambda s, t: distance(s, t).detach().numpy(), "wrong form", "leave out .item(), float() and NumPy"),
+        (lambda s, t: np.float32(distance(s, t).item()), "wrong form", "leave out .item(), float() and NumPy"),
         (lambda s, t: (s - t).pow(2).sum(dim=1), "mutation", "a tensor of shape (4,); expected one number"),
         (lambda s, t: (s, t), "wrong form", "2 things"),
         (lambda s, t: "done", "wrong form", "a str"),
@@ -280,6 +282,14 @@ def test_without_gradient_a_number_is_a_number(mine):
     assert not check_function(Exercise("toy.mean", "The mean.", mean_of, lambda: cases, gradient=False), lambda x: 1.0)
 
 
+@pytest.mark.parametrize("number", [float, np.float32, torch.tensor, lambda x: np.array([x])])
+@pytest.mark.parametrize("collection", [list, tuple])
+def test_without_gradient_numbers_in_a_list_are_numbers(number, collection):
+    halves = Exercise("toy.halves", "n times a half.", lambda n: [0.5] * n, lambda: [(3,), (2,)], gradient=False)
+    assert check_function(halves, lambda n: collection([number(0.5)] * n))
+    assert not check_function(halves, lambda n: collection([number(0.5)] * (n + 1)))
+
+
 @pytest.mark.parametrize(
     ("mine", "right", "passes"),
     [
@@ -292,6 +302,9 @@ def test_without_gradient_a_number_is_a_number(mine):
         (np.int64(9), 9, True), (np.float64(0.1), 0.1, True),
         (250_000, 250_047, False), (250_000.0, 250_047.0, False), ("1,000", 1000, True), ("many", 9, False),
         (["A", "b "], {"a", "b"}, True), (frozenset({"a", "b"}), {"a", "b"}, True), ("b, a", {"a", "b"}, True),
+        ("10 percent", 0.1, True), ("10 per cent", 0.1, True), ("128 MiB", 134.2, True), ("128 MiB", 128, False),
+        ("x16", 16, True), ("about 16", 16, True), ("~ 16", 16, True), ("\u224816", 16, True), ("T^2 = 16", 16, True),
+        ("T^2 = 4", 16, False), ([["a"], ["b"]], {"a", "b"}, True), ([{"a"}, {"b"}], {"a", "b"}, False),
         (["a"], {"a", "b"}, False), ("\u2212 1", -1, True), ("\u22121", -1, True),
     ],
 )  # fmt: skip
@@ -555,6 +568,31 @@ def test_what_calls_itself_equal_is_not(way):
     assert not check_value(QUESTION, Half(7))
     word = Question(**{**vars(QUESTION), "answer": lambda: "cat"})
     assert not check_value(word, Word("dog"))
+
+
+def halved(x):
+    return x / 2
+
+
+def mean_of_halves(x):
+    return halved(x).mean()
+
+
+def test_what_a_reference_calls_is_shown_and_its_mistakes_are_known():
+    step = Exercise("toy.halved", "Half of x.", halved, list, mistakes={"That is a third.": lambda x: x / 3})
+    whole = Exercise("toy.whole", "The mean.", mean_of_halves, lambda: [(numbers(1, 4, 3),)], steps={halved: step})
+    verdict = check_function(whole, lambda x: x.mean() / 3)
+    assert verdict.kind == "named mistake" and "That is a third." in verdict.message
+    assert "def halved(x):\n        return x / 2\n" in whole.solution()
+    assert "a third" not in check_function(Exercise(**{**vars(whole), "steps": {}}), lambda x: x.mean() / 3).message
+
+
+def test_mistakes_of_a_step_are_known_in_the_lesson_that_uses_it():
+    def mine(z_s, z_t, y, T, alpha, gamma):
+        cross_entropy = torch.nn.functional.cross_entropy(z_s, y)
+        return gamma * cross_entropy + alpha * get_exercise("kd.loss").answer(z_s, z_t, T) / T**2
+
+    assert "T² is missing" in check("kd.total", mine).message
 
 
 def test_four_things_make_an_exercise():
