@@ -60,7 +60,11 @@ class _Search:
         mine, right = ([pair[side] for pair in pairs] for side in (0, 1))
         if all(x.numel() == y.numel() and _alike(x.reshape(y.shape), y, self.exercise.rtol) for x, y in pairs):
             return None  # nothing but the form is another
-        if not any((x.abs() > 1e-6).any() for x in mine) and any(y.any() for y in right):
+        if (
+            all(x.numel() for x in mine)
+            and not any((x.abs() > 1e-6).any() for x in mine)
+            and any(y.any() for y in right)
+        ):
             return "relation", "yours is 0 in every case: cut to whole numbers, or a difference of equal things?"
         near: list[tuple[Mutant, Tensor]] = []
         for mutant in self._mutants():

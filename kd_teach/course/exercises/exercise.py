@@ -59,7 +59,8 @@ class Exercise:
     @property
     def variable(self) -> str:
         """The name of the function that the learner writes."""
-        return PREFIX + (self.called or self.reference.__name__)
+        name = self.reference.__name__
+        return PREFIX + (self.called or (name if name.isidentifier() else self.name.rpartition(".")[2]))
 
     @property
     def answer(self) -> Callable:
@@ -119,7 +120,10 @@ def body_of(function: Callable) -> list[str]:
     """The lines of a function below its head and docstring, not indented."""
     source = textwrap.dedent(inspect.getsource(function))
     parsed = ast.parse(source).body[0]
-    assert isinstance(parsed, ast.FunctionDef)
+    if not isinstance(parsed, ast.FunctionDef):
+        raise ValueError(f"the solution is a function's source; expected a reference by `def`, got:\n{source}")
+    if parsed.body[0].lineno == parsed.lineno:  # def f(x): return x
+        return [ast.unparse(line) for line in parsed.body]
     above = [node.end_lineno or 1 for node in (*parsed.args.args, parsed.returns) if node]
     if ast.get_docstring(parsed) is not None:
         above.append(parsed.body[0].end_lineno or 1)

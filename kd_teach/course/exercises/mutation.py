@@ -142,7 +142,8 @@ def _source(function: Callable) -> str:
     """The source of a function, without what a mutant needs not."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     (head,) = tree.body
-    assert isinstance(head, ast.FunctionDef)
+    if not isinstance(head, ast.FunctionDef):
+        raise TypeError("a lambda has no lines of its own to change")
     head.decorator_list, head.returns = [], None
     for argument in (*head.args.args, *head.args.kwonlyargs):
         argument.annotation = None

@@ -2,6 +2,8 @@
 
 import contextlib
 import re
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from kd_teach.course.exercises.exercise import Question
 from kd_teach.course.exercises.observing import equal, flat, form, is_number, plain
 
 NUMBER = r"[-+]?\s*(?:\d{1,3}(?:[,_ ]\d{3})+(?!\d)(?:\.\d+)?|\d*[.,]?\d+)(?:e[-+]?\d+)?"
-BEFORE = r"[^=]*=|a? ?factor(?: of)?|about|around|roughly|approx\.?|ca\.?|[~\u2248x\u00d7]"
+BEFORE = r"[^=]*=|a? ?factor(?: of)?|about|around|roughly|approximately|approx\.?|ca\.?|[~\u2248x\u00d7]"
+BETWEEN = r"[,;/&+\n]|\band\b"  # words of a set
 TIMES = ("", "x", "\u00d7", "times", "fold", "-fold", "times smaller", "times larger")
 BYTES = {"b": 1.0, "bytes": 1.0} | {
     unit: 10.0 ** (3 * power)
@@ -29,17 +32,19 @@ SLIPS = {  # what a number may be in place of the right one
 
 def meant(mine: Any, right: Any, prompt: str) -> list:
     """What a value may stand for, in the form of the right one; as it is where it can stand for nothing else."""
+    if isinstance(mine, Iterable) and not isinstance(mine, (str, bytes, np.ndarray, Tensor)):
+        mine = list(islice(mine, 1000))  # a set, the keys of a dictionary, a column of a table
     mine = plain(mine)
     if isinstance(right, (set, frozenset)):
         if isinstance(mine, np.ndarray):
             mine = mine.tolist()
-        if isinstance(mine, str) and re.search(r"[,;\n]", mine):
-            mine = [part for part in re.split(r"[,;\n]|\band\b", mine.strip("{}[]() ")) if part.strip()]
-        if isinstance(mine, (set, frozenset, list, tuple)):
+        if isinstance(mine, str) and re.search(BETWEEN, mine):
+            mine = [mine.strip("{}[]() ")]
+        if isinstance(mine, list):
             with contextlib.suppress(TypeError):  # sets in a list
-                return [set(map(_word, flat(list(mine))))]
+                return [_words(flat(mine))]
         return [mine]
-    if isinstance(mine, (list, tuple)) and len(mine) == 1:
+    if isinstance(mine, list) and len(mine) == 1:
         mine = mine[0]
     if isinstance(mine, (np.ndarray, np.generic, Tensor)) and np.asarray(mine).size == 1:
         mine = mine.item()
@@ -68,9 +73,11 @@ def _numbers(text: str, prompt: str) -> list[float]:
     return list(readings) if known else []
 
 
-def _word(x: Any) -> Any:
-    """A word without what people write in many ways."""
-    return re.sub(r"^the |[\s_\"'-]", "", x.strip().casefold()) if isinstance(x, str) else x
+def _words(xs: list) -> set:
+    """The words of a set, without what people write in many ways."""
+    parts = [part for x in xs for part in (re.split(BETWEEN, x.casefold()) if isinstance(x, str) else [x])]
+    words = {re.sub(r"^the |[\s_\"'-]", "", x.strip()) if isinstance(x, str) else x for x in parts}
+    return words - {""}
 
 
 def judged(question: Question, mine: Any) -> tuple[str, str]:
