@@ -46,7 +46,6 @@ HINGE = Exercise(
         "The sides have changed places: where the teacher fires, a student far above 0 must cost nothing.": (
             lambda s, t, mu: F.relu(mu - turned(-s, t)) ** 2
         ),
-        "The square is missing.": lambda s, t, mu: F.relu(mu - turned(s, t)),
         "The hinge is missing: what lies beyond the margin on its right side must cost nothing and get no gradient.": (
             lambda s, t, mu: (mu - turned(s, t)) ** 2
         ),
@@ -73,25 +72,15 @@ LOSS = Exercise(
     "batch: one number.\ns, t: maps (N, C, H, W) before their ReLU.",
     reference=ab,
     called="ab_loss",
-    uses=("ab.hinge",),
     cases=lambda: [
         (maps(1, 4, 3, 2, 5), maps(2, 4, 3, 2, 5), 1.0),
         (maps(3, 3, 5, 2, 4), maps(4, 3, 5, 2, 4).relu(), 2.0),
         (maps(5, 1, 2, 3, 4), maps(6, 1, 2, 3, 4), 0.5),
     ],
+    steps={hinge: HINGE},
     mistakes={
-        "The square is missing.": lambda s, t, mu: F.relu(mu - turned(s, t)).sum() / len(s),
-        "The sides have changed places: where the teacher fires, a student far above 0 must cost nothing.": (
-            lambda s, t, mu: summed(F.relu(mu - turned(-s, t)), s)
-        ),
         "One side only: where the teacher is silent, a student that fires costs nothing.": (
             lambda s, t, mu: summed(torch.where(t > 0, F.relu(mu - s), 0.0), s)
-        ),
-        "The hinge is missing: what lies beyond the margin on its right side must cost nothing and get no gradient.": (
-            lambda s, t, mu: summed(mu - turned(s, t), s)
-        ),
-        "This compares the values. AB asks on which side of 0 the teacher is, not where.": (
-            lambda s, t, mu: (s - t).pow(2).sum() / len(s)
         ),
         "The student was rectified first: every silent neuron of the teacher then costs at least mu squared.": (
             lambda s, t, mu: summed(F.relu(mu - turned(s.relu(), t)), s)

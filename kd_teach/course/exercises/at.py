@@ -42,7 +42,6 @@ MAP = Exercise(
     prompt="The attention maps (N, HW) of feature maps f (N, C, H, W): |f|^p summed over the channels, then each "
     "image's map brought to Euclidean length 1.",
     reference=attention,
-    uses=("at.power", "_tensors.unit"),
     cases=lambda: [
         (loud_maps(1, 3, 4, 5, 2), 2),
         (loud_maps(2, 2, 5, 3, 4), 3),
@@ -55,9 +54,6 @@ MAP = Exercise(
             lambda f, p: F.normalize(f.abs().pow(p).sum(dim=1, keepdim=True)).flatten(1)
         ),
         "p plays no part: you square whatever p is.": lambda f, p: unit_energies(f),
-        "Power and sum have changed places: channels of opposite sign cancel before the power.": (
-            lambda f, p: F.normalize(f.sum(dim=1).abs().pow(p).flatten(1), dim=1)
-        ),
         "You took the p-th root of the sum: leave the sum of powers as it is.": (
             lambda f, p: F.normalize(energies(f, p).pow(1 / p), dim=1)
         ),
@@ -76,13 +72,13 @@ LOSS = Exercise(
     "image, averaged over the images: one number.\n"
     "f_s, f_t: (N, C, H, W) of student and teacher, C may differ. No gradient may reach f_t.",
     reference=at_loss,
-    uses=("_tensors.unit", "at.power", "at.attention"),
     cases=lambda: [
         (loud_maps(1, 4, 6, 3, 2), loud_maps(2, 4, 5, 3, 2)),
         (loud_maps(3, 2, 6, 3, 4), loud_maps(4, 2, 5, 3, 4)),
         (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 2, 4).abs()),
     ],
     detached=("f_t",),
+    steps={attention: MAP},
     mistakes={
         "This loss is 0 for any two networks: the maps were divided by their length over a single channel, which "
         "makes them 1 everywhere. Flatten to (N, HW) before you normalise.": (
@@ -105,13 +101,13 @@ POOLED = Exercise(
     "feature maps are first averaged down to the student's grid.\n"
     "f_s: (N, C, h, w), f_t: (N, C', H, W) with H >= h, W >= w. No gradient may reach f_t.",
     reference=at_pooled,
-    uses=("_tensors.unit", "at.power", "at.attention", "at.mean_norm", "at.at"),
     cases=lambda: [
         (loud_maps(1, 5, 4, 2, 3), loud_maps(2, 5, 8, 6, 7)),  # 7 columns to 3: the cells overlap
         (loud_maps(3, 2, 5, 3, 4), loud_maps(4, 2, 7, 9, 8)),
         (loud_maps(5, 1, 3, 2, 4).abs(), loud_maps(6, 1, 5, 6, 8).abs()),
     ],
     detached=("f_t",),
+    steps={attention: MAP},
     mistakes={
         "You averaged the energies; it is the features that are averaged, before the square. They differ wherever a "
         "channel varies within a cell.": lambda s, t: mean_length(

@@ -27,12 +27,6 @@ def embeddings(seed, *shape):
     return (noise(seed + 100, shape[0], 1) / 2).exp() * (0.4 + noise(seed, *shape))
 
 
-def taylor(c, gamma, order, first=0):
-    """The kernel of numbers c that need not be cosines, from the term of power `first` on."""
-    terms = [(2 * gamma * c) ** p / math.factorial(p) for p in range(first, order + 1)]
-    return math.exp(-2 * gamma) * torch.stack(terms).sum(dim=0)
-
-
 def exact(e, gamma, order):
     x = F.normalize(e, dim=1)
     return torch.exp(-gamma * (x[:, None] - x[None, :]).square().sum(dim=2))
@@ -51,23 +45,19 @@ def mean_square(matrix):
     return lambda s, t, gamma, order: gap(s, t, gamma, order, matrix).pow(2).mean()
 
 
-RAW = "The samples are not normalised: only of unit vectors is the series a Gaussian kernel. Give rows length 1."
 EXACT = "This is the exact kernel, with all powers; the exercise wants its series cut off after the given order."
-BILINEAR = "This is the cosine itself, the bilinear kernel: put it into the series."
 
 CORRELATION = Exercise(
     name="cc.correlation",
     prompt="The kernel matrix C (N, N) of embeddings e (N, D): exp(-2 gamma) times the sum over p = 0..order of "
     "(2 gamma c)^p / p!, where c is the cosine of two samples.",
     reference=correlation,
-    uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor"),
     cases=lambda: [
         (embeddings(1, 5, 4), 0.4, 2),
         (embeddings(2, 4, 6), 1.0, 3),
         (embeddings(3, 1, 5).abs() + 1, 0.7, 4),
     ],
     mistakes={
-        RAW: lambda e, gamma, order: taylor(e @ e.T, gamma, order),
         EXACT: exact,
     },
     hints=[
@@ -82,7 +72,6 @@ LOSS = Exercise(
     prompt="1/N^2 times the sum of all squared differences of the two kernel matrices: one number.\n"
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
     reference=cc_loss,
-    uses=("_tensors.unit", "cc.cosines", "cc.rbf_taylor", "cc.cc"),
     cases=lambda: [  # in one, equal widths, for formulas that go by the name of CC and need them
         (embeddings(3, 5, 4), embeddings(4, 5, 4), 0.4, 2),
         (embeddings(5, 4, 6), embeddings(6, 4, 3), 1.0, 3),
@@ -99,9 +88,10 @@ LOSS = Exercise(
         "This is SP divided by the length of the whole matrix. Surveys print it as CC, but there is no kernel in it.": (
             mean_square(lambda e, g, p: e @ e.T / (e @ e.T).norm())
         ),
-        RAW: mean_square(lambda e, g, p: taylor(e @ e.T, g, p)),
         EXACT: mean_square(exact),
-        BILINEAR: mean_square(lambda e, g, p: cosines(e)),
+        "This is the cosine itself, the bilinear kernel: put it into the series.": mean_square(
+            lambda e, g, p: cosines(e)
+        ),
     },
     hints=[
         "Your kernel matrix, once for each network; the teacher's embeddings are detached.",

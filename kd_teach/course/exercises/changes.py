@@ -6,7 +6,6 @@ call works on, A and B, its first arguments, D, its dimension; or a function of 
 
 import ast
 import contextlib
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -111,7 +110,7 @@ def _of_operators(node: Any, say: Speech) -> Iterator[Change]:
     yield f"{b}, {ROLES[sign]} {a}, is missing", "L"
     if sign in "+-" and called(node.left) in CURVES and subject(node.left) is not None:
         word = WORDS.get(called(node.left), "a step")
-        yield f"{b} comes in before {word}, not after it", functools.partial(_inside, sign=sign)
+        yield f"{b} comes in before {word}, not after it", _inside(sign)
     if sign == "/" and called(node.right) == "sum":
         for source in ("L.softmax(-1)", "L.where(L != 0, -torch.inf).softmax(-1)"):
             yield f"a softmax stands where {a} is divided by its sum", source
@@ -138,9 +137,9 @@ def _of_operators(node: Any, say: Speech) -> Iterator[Change]:
         yield f"{b} is squared", f"L {sign} R ** 2"
         yield f"the root of {b} is taken", f"L {sign} R ** 0.5"
     if sign in "+-":
-        for word, factor in (("doubled", 2), ("halved", 0.5)):
-            yield f"{b} is {word}, the other term is not", f"L {sign} {factor} * R"
-            yield f"{a} is {word}, the other term is not", f"{factor} * L {sign} R"
+        for word, factor, how in (("doubled", 2, "too many"), ("halved", 0.5, "missing")):
+            yield f"{b} is {word}, the other term is not: a factor 2 is {how}", f"L {sign} {factor} * R"
+            yield f"{a} is {word}, the other term is not: a factor 2 is {how}", f"{factor} * L {sign} R"
 
 
 def _of_calls(node: Any, say: Speech) -> Iterator[Change]:
@@ -162,12 +161,12 @@ def _of_calls(node: Any, say: Speech) -> Iterator[Change]:
         if name in CURVES and isinstance(inner, ast.BinOp):
             yield f"{say.of(inner.right)} comes in after {word}, not before it", _outside
     for other in SIBLINGS.get(name, ()):
-        yield f"{WORDS.get(other, other)} stands where {word} belongs", functools.partial(_sibling, name=other)
+        yield f"{WORDS.get(other, other)} stands where {word} belongs", _sibling(other)
     if len(node.args) >= 2 and name not in ("softmax", "range", "clamp", "interpolate", "arange", "where", *UNITS):
         a, b = (say.of(x) for x in node.args[:2])
-        yield f"{a} and {b} have changed places", functools.partial(_with_arguments, order=(1, 0))
-        yield f"{a} stands where {b} belongs as well", functools.partial(_with_arguments, order=(0, 0))
-        yield f"{b} stands where {a} belongs as well", functools.partial(_with_arguments, order=(1, 1))
+        yield f"{a} and {b} have changed places", _with_arguments(1, 0)
+        yield f"{a} stands where {b} belongs as well", _with_arguments(0, 0)
+        yield f"{b} stands where {a} belongs as well", _with_arguments(1, 1)
         if name in ("maximum", "minimum"):
             yield f"{b} plays no part: {a} alone is taken", "A"
             yield f"{a} plays no part: {b} alone is taken", "B"
@@ -190,12 +189,9 @@ def _of_calls(node: Any, say: Speech) -> Iterator[Change]:
             (2, "every channel by itself"),
         ):
             if first != now:
-                yield (
-                    f"flattened from dim={first} on ({what}), not from dim={now}",
-                    functools.partial(_with_argument, at=0, value=first),
-                )
+                yield f"flattened from dim={first} on ({what}), not from dim={now}", _with_argument(0, first)
     if name == "argsort":
-        yield "sorted from the largest to the smallest", functools.partial(with_keyword, key="descending", value=True)
+        yield "sorted from the largest to the smallest", with_keyword("descending", True)
     if name == "einsum" and isinstance(node.args[0], ast.Constant):
         yield from _of_einsum(node)
 
@@ -227,16 +223,13 @@ def _of_one_call(name: str, word: str, part: str, node: Any) -> Iterator[Change]
     if name == "cross_entropy":
         yield "a softmax is taken before the cross-entropy, which takes one itself", "F.cross_entropy(A.softmax(1), B)"
     if name in CURVES:
-        yield f"the sign of what goes into {word} is turned (a minus)", functools.partial(_before, source="-X")
+        yield f"the sign of what goes into {word} is turned (a minus)", _before("-X")
         for first in ("relu", "abs", "square", "sqrt"):
-            yield (
-                f"{WORDS[first]} is taken of what goes into {word}",
-                functools.partial(_before, source=f"X.{first}()"),
-            )
+            yield f"{WORDS[first]} is taken of what goes into {word}", _before(f"X.{first}()")
     if name in ("std", "var"):
         yield (
             "divided by n, not by n - 1 (correction): this is no sample's standard deviation",
-            functools.partial(with_keyword, key="correction", value=0),
+            with_keyword("correction", 0),
         )
     if name == "clamp":
         yield "the other side is cut off: minimum and maximum are exchanged", _clamp_turned
@@ -250,14 +243,14 @@ def _of_einsum(node: Any) -> Iterator[Change]:
             letters[i], letters[j] = letters[j], letters[i]
             yield (
                 "the indices of the result are in another order (two axes exchanged, transposed)",
-                functools.partial(_with_argument, at=0, value=f"{source}->{''.join(letters)}"),
+                _with_argument(0, f"{source}->{''.join(letters)}"),
             )
     first, _, second = source.partition(",")
     if len(second) == 3:
         for i, j, k in ((1, 0, 2), (0, 2, 1)):
             yield (
                 "the indices of one factor are exchanged: direction or vertex of an edge is another",
-                functools.partial(_with_argument, at=0, value=f"{first},{second[i]}{second[j]}{second[k]}->{target}"),
+                _with_argument(0, f"{first},{second[i]}{second[j]}{second[k]}->{target}"),
             )
 
 
@@ -278,25 +271,22 @@ def _of_reductions(node: Any, say: Speech) -> Iterator[Change]:
                 "batchmean": "divided by N only",
             }
             for other in said.keys() - {getattr(keyword.value, "value", None)}:
-                yield said[other], functools.partial(with_keyword, key="reduction", value=other)
+                yield said[other], with_keyword("reduction", other)
         if keyword.arg == "log_target":
             yield "logarithms and probabilities are mixed up in the KL divergence", _without_log_target
         if keyword.arg in ("max", "min"):
             yield f"the limit is missing ({keyword.arg})", "X"
     if name in ("mean", "sum") and called(subject(node)) in ("square", "pow", "abs", "power"):
         order = f"the order is wrong: {word} is taken before the power or the absolute value"
-        yield order, _reduced_first
-        yield order, functools.partial(_reduced_first, first="X.abs()")
+        yield order, _reduced_first("X")
+        yield order, _reduced_first("X.abs()")
     if name == "mean" and called(subject(node)) in ("square", "pow"):
         for n in (0, 1):
-            yield (
-                "the mean is subtracted before the square (a variance about it, var or std)",
-                functools.partial(_about_its_mean, correction=n),
-            )
+            yield "the mean is subtracted before the square (a variance about it, var or std)", _about_its_mean(n)
     if name == "cross_entropy" and not node.keywords:
-        yield "summed, not averaged over the batch", functools.partial(with_keyword, key="reduction", value="sum")
+        yield "summed, not averaged over the batch", with_keyword("reduction", "sum")
     if name in ("mean", "sum") and not node.keywords and not node.args:
-        yield f"{word} runs over the batch only (dim=0)", functools.partial(with_keyword, key="dim", value=0)
+        yield f"{word} runs over the batch only (dim=0)", with_keyword("dim", 0)
         for first, last in (("mean", "sum"), ("sum", "mean")):
             yield (
                 f"the {first} runs over dim=1, then the {last} over the rest: mean and sum are mixed differently "
@@ -317,10 +307,7 @@ def _of_dim(word: str, now: Any) -> Iterator[Change]:
     others = [0, 1, 2, 3, -1] if one else [now[:i] + now[i + 1 :] for i in range(len(now))]
     for other in [*others, (0, 1), (1, 2), (2, 3), (0, 1, 2), (1, 2, 3), (0, 2, 3)]:
         if other not in (now, ()):
-            yield (
-                f"{word} runs {over(other)}, not {over(now)}",
-                functools.partial(with_keyword, key="dim", value=other),
-            )
+            yield f"{word} runs {over(other)}, not {over(now)}", with_keyword("dim", other)
 
 
 def _of_choices(node: Any, say: Speech) -> Iterator[Change]:
@@ -340,8 +327,8 @@ def _of_choices(node: Any, say: Speech) -> Iterator[Change]:
         yield "one case is treated as the other", lambda n: n.body
         yield "one case is treated as the other", lambda n: n.orelse
     if isinstance(node, ast.If):
-        yield "one term is left out, or a case is treated as the other", functools.partial(_decided, value=False)
-        yield "a case is treated as the other", functools.partial(_decided, value=True)
+        yield "one term is left out, or a case is treated as the other", _decided(False)
+        yield "a case is treated as the other", _decided(True)
     if not isinstance(node, ast.Subscript):
         return
     if isinstance(node.slice, ast.Slice):
@@ -352,10 +339,7 @@ def _of_choices(node: Any, say: Speech) -> Iterator[Change]:
         yield "an axis for broadcasting is missing: values meet the wrong rows, columns or channels", lambda n: n.value
         for i, part in enumerate(node.slice.elts):
             if isinstance(part, ast.Constant) and part.value is None:
-                yield (
-                    "values are laid along the wrong axis (rows, columns or channels)",
-                    functools.partial(_without_axis, at=i),
-                )
+                yield "values are laid along the wrong axis (rows, columns or channels)", _without_axis(i)
     elif isinstance(node.slice, (ast.Name, ast.BinOp, ast.UnaryOp)):
         yield "the mask or selection is missing: all entries count, of whatever class", lambda n: n.value
     elif isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
@@ -368,7 +352,9 @@ def _of_names(node: Any, say: Speech) -> Iterator[Change]:
     if node.id in say.arguments:
         for other in say.arguments:
             if other != node.id:
-                yield f"{say.of(ast.Name(other))} is used in place of {say.of(node)}", other
+                one, two = say.of(ast.Name(other)), say.of(node)
+                named = f"{one} is used in place of {two}" if one != two else "one part is used where another belongs"
+                yield named, other
     if node.id in say.running:
         for other in say.arguments:
             yield f"{say.of(ast.Name(other))} stands where the running number of a sum belongs", other
@@ -388,6 +374,11 @@ def _of_numbers(node: Any, say: Speech) -> Iterator[Change]:
 # changes that no one source says
 
 
+def chosen(change: Callable) -> Callable:
+    """What takes a node and choices, as what takes the choices and gives a change."""
+    return lambda *choices: lambda n: change(n, *choices)
+
+
 def with_subject(call: Any, new: Any) -> Any:
     if isinstance(call.func, ast.Attribute) and not is_module(call.func.value):
         call.func.value = new
@@ -396,6 +387,7 @@ def with_subject(call: Any, new: Any) -> Any:
     return call
 
 
+@chosen
 def _before(n: Any, source: str) -> Any:
     return with_subject(n, put(source, n))
 
@@ -406,15 +398,17 @@ def _outside(n: Any) -> Any:
     return ast.BinOp(with_subject(n, inner.left), inner.op, inner.right)
 
 
+@chosen
 def _inside(n: Any, sign: str) -> Any:
     """f(a) + b -> f(a + b)"""
     return with_subject(n.left, put(f"L {sign} R", ast.BinOp(subject(n.left), n.op, n.right)))
 
 
+@chosen
 def _about_its_mean(n: Any, correction: int) -> Any:
     """(x ** 2).mean(dim) -> x.var(dim)"""
     n.func = ast.Attribute(subject(subject(n)), "var", ast.Load())
-    return with_keyword(n, key="correction", value=correction)
+    return with_keyword("correction", correction)(n)
 
 
 def _put_back(n: Any) -> Any:
@@ -434,6 +428,7 @@ def _rooted_by_sample(n: Any) -> Any:
     return put("X.flatten(1).sum(dim=1).sqrt().mean()", n.left)
 
 
+@chosen
 def _sibling(n: Any, name: str) -> Any:
     if name == "numel":
         return put("A.numel()", n)
@@ -448,6 +443,7 @@ def _sibling(n: Any, name: str) -> Any:
     return ast.Call(put(f"{'F' if hasattr(F, name) else 'torch'}.{name}", n), n.args, keep)
 
 
+@chosen
 def with_keyword(n: Any, key: str, value: Any) -> Any:
     literal = ast.parse(repr(value), mode="eval").body
     n.keywords = [k for k in n.keywords if k.arg != key] + [ast.keyword(key, literal)]
@@ -465,16 +461,18 @@ def _without_dim(n: Any) -> Any:
 
 
 def _of_order_one(n: Any) -> Any:
-    return with_keyword(n, "ord" if called(n) == "vector_norm" else "p", 1)
+    return with_keyword("ord" if called(n) == "vector_norm" else "p", 1)(n)
 
 
+@chosen
 def _with_argument(n: Any, at: int, value: Any) -> Any:
     n.args[at] = ast.Constant(value)
     return n
 
 
-def _with_arguments(n: Any, order: tuple[int, int]) -> Any:
-    n.args[:2] = [n.args[i] for i in order]
+@chosen
+def _with_arguments(n: Any, first: int, second: int) -> Any:
+    n.args[:2] = n.args[first], n.args[second]
     return n
 
 
@@ -484,17 +482,20 @@ def _clamp_turned(n: Any) -> Any:
     return n
 
 
-def _reduced_first(n: Any, first: str = "X") -> Any:
+@chosen
+def _reduced_first(n: Any, first: str) -> Any:
     """x.square().mean() -> x.mean().square()"""
-    inner = _before(subject(n), first)
+    inner = _before(first)(subject(n))
     return with_subject(inner, with_subject(n, subject(inner)))
 
 
+@chosen
 def _decided(n: Any, value: bool) -> Any:
     n.test = ast.Constant(value)
     return n
 
 
+@chosen
 def _without_axis(n: Any, at: int) -> Any:
     del n.slice.elts[at]
     return n

@@ -23,6 +23,7 @@ from kd_teach.course.exercises.observing import (
     NoReturn,
     NotAttempted,
     Observation,
+    Thing,
     as_expected,
     close,
     close_gradient,
@@ -76,6 +77,8 @@ def check_function(exercise: Exercise, mine: Any, *, seed: int | None = None) ->
         )
     with untouched():
         cases = exercise.cases() if seed is None else shaken(exercise.cases(), seed)
+        if not cases:
+            raise ValueError(f"{exercise.name} has no cases; write at least one: a tuple of arguments.")
         try:
             inspect.signature(mine).bind(*cases[0])
         except TypeError:
@@ -85,7 +88,15 @@ def check_function(exercise: Exercise, mine: Any, *, seed: int | None = None) ->
         except ValueError:
             pass  # a built-in without a signature: calling it will tell
         # first, so that nothing that the submission does can reach it
-        expected = [observe(exercise.answer, case, exercise.gradient) for case in cases]
+        try:
+            expected = [observe(exercise.answer, case, exercise.gradient) for case in cases]
+        except (NoReturn, NotAttempted):
+            raise ValueError(f"the reference of {exercise.name} returns nothing; there must be a result.") from None
+        if unlike := next((x for one in expected for x in flat(one.output) if isinstance(x, Thing)), None):
+            raise ValueError(
+                f"the reference of {exercise.name} returns {form(unlike)}, which cannot be compared; "
+                "expected numbers, tensors, arrays, words, or collections of them."
+            )
         try:
             seen = within(exercise.seconds, lambda: [observe(mine, case, exercise.gradient) for case in cases])
         except TooSlow:
@@ -116,7 +127,7 @@ def _judged(
     values_right = all(close(a.output, b.output, exercise.rtol) for a, b in zip(seen, expected, strict=True))
     if values_right and (leak := _leaks(exercise, names, seen)):
         return "gradient", f"the value is right, but gradient reaches {leak}{_instead(names, seen, expected)}"
-    for hint, wrong in exercise.mistakes.items():
+    for hint, wrong in exercise.known_mistakes():
         if _looks_like(wrong, cases, seen, exercise, names):
             return "named mistake", f"this looks like a known mistake. {hint}"
     problem = next(
@@ -124,7 +135,9 @@ def _judged(
     )
     if not values_right and (found := diagnose(exercise, mine, cases, seen, expected)):
         kind, words = found
-        return kind, f"{problem} {words[0].upper()}{words[1:]}" if problem else words
+        if problem and words.startswith(("yours", "this")):  # and not with the name of an argument
+            words = words[0].upper() + words[1:]
+        return kind, f"{problem} {words}" if problem else words
     if problem:
         return "wrong form", problem
     if values_right:
@@ -169,6 +182,8 @@ def _raised(exercise: Exercise, raised: Raised, mine: Callable) -> tuple[str, st
         return "not attempted", _not_attempted(exercise.name)
     if raised.name == NoReturn.__name__:
         return "wrong form", "your function works, but returns nothing: is the `return` at its end missing?"
+    if "backward through the graph a second time" in raised.text:
+        return "wrong form", "your function goes backward itself; leave that out, and return the result only."
     message = f"raises {raised.name}: {raised.text}" if raised.text else f"raises {raised.name}"
     own = [line for place, line in raised.lines if place == file]
     where = f"\n  in your line {own[-1]}: {linecache.getline(file, own[-1]).strip()}" if file and own else ""

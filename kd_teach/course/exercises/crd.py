@@ -45,7 +45,6 @@ CRITIC = Exercise(
     prompt="h: the probability that two embeddings are partners, from their score a·b (any shape).\n"
     "tau: temperature; k: strangers per partner; n: size of the training set.",
     reference=critic,
-    uses=("crd.log_odds",),
     cases=lambda: [(scores(1, 6), 0.5, 4, 10), (scores(2, 3, 4), 0.2, 30, 100), (scores(3, 1), 3.0, 7, 50)],
     hints=[
         "Write the fraction of the equation as it stands, with torch.exp.",
@@ -59,7 +58,6 @@ SIDE = Exercise(
     prompt="L_side: minus the mean over anchors of log h(partner) plus the sum over strangers of log(1 - h).\n"
     "positive (N,), negative (N, K): scores a·b; tau: temperature; n: size of the training set. One number.",
     reference=crd_side,
-    uses=("crd.log_odds", "crd.mean_over", "crd.crd"),
     cases=lambda: [
         (scores(1, 6), scores(2, 6, 4), 0.5, 10),
         (scores(3, 3), scores(4, 3, 8), 0.7, 20),

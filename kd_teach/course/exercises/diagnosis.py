@@ -60,7 +60,11 @@ class _Search:
         mine, right = ([pair[side] for pair in pairs] for side in (0, 1))
         if all(x.numel() == y.numel() and _alike(x.reshape(y.shape), y, self.exercise.rtol) for x, y in pairs):
             return None  # nothing but the form is another
-        if not any((x.abs() > 1e-6).any() for x in mine) and any(y.any() for y in right):
+        if (
+            all(x.numel() for x in mine)
+            and not any((x.abs() > 1e-6).any() for x in mine)
+            and any(y.any() for y in right)
+        ):
             return "relation", "yours is 0 in every case: cut to whole numbers, or a difference of equal things?"
         near: list[tuple[Mutant, Tensor]] = []
         for mutant in self._mutants():
@@ -98,10 +102,11 @@ class _Search:
         return ("relation", f"yours is {words}.") if words else None
 
     def _mutants(self) -> Iterator[Mutant]:
-        with contextlib.suppress(OSError, TypeError, SyntaxError):  # a reference without a source
+        with contextlib.suppress(OSError, TypeError, SyntaxError, ValueError, AssertionError):  # no source, or a lambda
             reference = self.exercise.reference
             yield from chain(
                 exchanged(reference, self.names, self.cases),
+                exchanged(self.exercise.answer, self.names, self.cases),  # whose detach goes with the place
                 mutants(reference, self.names),
                 around(reference, self.names, self.cases),
             )

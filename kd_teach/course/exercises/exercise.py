@@ -2,11 +2,11 @@
 
 import ast
 import functools
-import importlib
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import CodeType, FunctionType
 from typing import Any
 
 from torch import Tensor
@@ -21,8 +21,8 @@ class Exercise:
     """A function to write.
 
     Name, prompt, reference and cases make one. The reference is the solution as a learner would write it, and its
-    source is what `solution` shows: the equation of the method's own file, or a step of it. It uses `torch`, `F`, `nn`,
-    `math`, and of the package what `uses` names.
+    source is what `solution` shows: the equation of the method's own file, or a step of it, behind what it uses of the
+    package. Beside that it uses `torch`, `F`, `nn` and `math`.
 
     Args:
         name: "kd.loss": the notebook's method, a dot, the thing to write.
@@ -32,8 +32,8 @@ class Exercise:
             mistake: other batch sizes, unequal sizes of student and teacher where the method allows them.
         mistakes: what a wrong program computes, under the hint that its author needs. The hint names the mistake and
             what to do; it does not print the answer. Most mistakes need none: `mutation.py` finds them by itself.
+        steps: functions that the reference calls, each with the exercise to write it: its mistakes are known here, too.
         hints: steps towards the solution, one more each time that `hint` is called.
-        uses: functions of the package that the reference calls, as "rkd.distances": module of `kd_teach.methods`, name.
         called: the learner's function, without its "my_"; by default like the reference.
         detached: arguments of the teacher; a solution through which gradient reaches them is refused. The reference
             need not detach them: `answer` and `solution` do.
@@ -47,8 +47,8 @@ class Exercise:
     reference: Callable
     cases: Callable[[], Sequence[Case]]
     mistakes: Mapping[str, Callable] = field(default_factory=dict)
+    steps: "Mapping[Callable, Exercise]" = field(default_factory=dict)
     hints: Sequence[str] = ("Read the description again, and write down the shape after each step.",)
-    uses: tuple[str, ...] = ()
     called: str = ""
     detached: tuple[str, ...] = ()
     gradient: bool = True
@@ -59,7 +59,8 @@ class Exercise:
     @property
     def variable(self) -> str:
         """The name of the function that the learner writes."""
-        return PREFIX + (self.called or self.reference.__name__)
+        name = self.reference.__name__
+        return PREFIX + (self.called or (name if name.isidentifier() else self.name.rpartition(".")[2]))
 
     @property
     def answer(self) -> Callable:
@@ -73,6 +74,13 @@ class Exercise:
             return self.reference(*given.args, **given.kwargs)
 
         return answer
+
+    def known_mistakes(self) -> Iterator[tuple[str, Callable]]:
+        """Hints and wrong programs: its own, then the reference with a step done as the step's mistakes do it."""
+        yield from self.mistakes.items()
+        for function, step in self.steps.items():
+            for hint, wrong in step.known_mistakes():
+                yield hint, _calling(self.reference, {function: wrong})
 
     @property
     def signature(self) -> str:
@@ -89,7 +97,7 @@ class Exercise:
 
     def body(self) -> list[str]:
         """The lines below the solution's head and docstring, not indented: first the functions that it uses."""
-        used = [line for name in self.uses for line in shown(name)]
+        used = [line for name, thing in used_by(self.reference).items() for line in shown(name, thing)]
         lines = body_of(self.reference)
         if not any(".detach()" in line for line in lines):
             used += [f"{name} = {name}.detach()  # the teacher does not learn" for name in self.detached]
@@ -112,20 +120,62 @@ def body_of(function: Callable) -> list[str]:
     """The lines of a function below its head and docstring, not indented."""
     source = textwrap.dedent(inspect.getsource(function))
     parsed = ast.parse(source).body[0]
-    assert isinstance(parsed, ast.FunctionDef)
+    if not isinstance(parsed, ast.FunctionDef):
+        raise ValueError(f"the solution is a function's source; expected a reference by `def`, got:\n{source}")
+    if parsed.body[0].lineno == parsed.lineno:  # def f(x): return x
+        return [ast.unparse(line) for line in parsed.body]
     above = [node.end_lineno or 1 for node in (*parsed.args.args, parsed.returns) if node]
     if ast.get_docstring(parsed) is not None:
         above.append(parsed.body[0].end_lineno or 1)
     return textwrap.dedent("\n".join(source.splitlines()[max(above, default=1) :])).splitlines()
 
 
-def shown(name: str) -> list[str]:
-    """How a solution shows a function that it uses: its definition, or an import where that is no page to read."""
-    module, _, name = name.rpartition(".")
-    function = getattr(importlib.import_module(f"kd_teach.methods.{module}"), name)
-    if module.startswith("_") or not callable(function):
-        return [f"from kd_teach.methods.{module} import {name}", ""]
-    return [f"def {name}{bare_signature(function)}:", *(f"    {line}" for line in body_of(function)), ""]
+def used_by(function: Callable) -> dict[str, Any]:
+    """Functions and constants, of the package and of its own file, that a function uses; steps stand before them."""
+    found: dict[str, Any] = {}
+    for name, thing in _named_in(function):
+        found |= used_by(thing) | {name: thing} if callable(thing) and not is_plumbing(thing) else {name: thing}
+    return found
+
+
+def _named_in(function: Callable) -> Iterator[tuple[str, Any]]:
+    """As `used_by`, of what a function itself names."""
+    for name in _names(function.__code__):
+        thing = function.__globals__.get(name)
+        ours = inspect.isfunction(thing) and thing.__module__.startswith(("kd_teach.", function.__module__))
+        if ours or (name.isupper() and isinstance(thing, (int, float))):
+            yield name, thing
+
+
+def _calling(function: Callable, others: Mapping[Callable, Callable]) -> Callable:
+    """A copy of the function in which it, and what it uses, calls others in the place of some."""
+    space = dict(function.__globals__)
+    for name, thing in _named_in(function):
+        if thing in others:
+            space[name] = others[thing]
+        elif callable(thing) and not is_plumbing(thing):
+            space[name] = _calling(thing, others)
+    return FunctionType(function.__code__, space, function.__name__, function.__defaults__, function.__closure__)
+
+
+def _names(code: CodeType) -> tuple[str, ...]:
+    """Names in a function, also inside its lambdas and comprehensions."""
+    inner = [c for c in code.co_consts if inspect.iscode(c)]
+    return code.co_names + tuple(name for c in inner for name in _names(c))
+
+
+def is_plumbing(function: Callable) -> bool:
+    """Whether a function is of a private module: no page to read."""
+    return function.__module__.rpartition(".")[2].startswith("_")
+
+
+def shown(name: str, thing: Any) -> list[str]:
+    """How a solution shows what it uses: its value or definition, or an import where that is no page to read."""
+    if not callable(thing):
+        return [f"{name} = {thing!r}", ""]
+    if is_plumbing(thing):
+        return [f"from {thing.__module__} import {name}", ""]
+    return [f"def {name}{bare_signature(thing)}:", *(f"    {line}" for line in body_of(thing)), ""]
 
 
 def cut(argument: Any) -> Any:

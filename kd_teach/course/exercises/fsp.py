@@ -72,13 +72,13 @@ LOSS = Exercise(
     "channels but perhaps on another grid. No gradient may reach f1_t and f2_t.",
     reference=fsp,
     called="fsp_loss",
-    uses=("fsp.flow",),
     cases=lambda: [
         (maps(1, 3, 2, 4, 5), maps(2, 3, 6, 4, 5), maps(3, 3, 2, 7, 8), maps(4, 3, 6, 7, 8)),
         (maps(5, 2, 4, 3, 5).relu(), maps(6, 2, 6, 3, 5).relu(), maps(7, 2, 4, 8, 7), maps(8, 2, 6, 8, 7)),
         (maps(9, 1, 3, 2, 4), maps(10, 1, 5, 2, 4), maps(11, 1, 3, 6, 7), maps(12, 1, 5, 6, 7)),
     ],
     detached=("f1_t", "f2_t"),
+    steps={flow: FLOW},
     mistakes={
         "These are norms of columns without the square, as in torchdistill; the equation has squares of all entries.": (
             by_gap(lambda gap: gap.norm(dim=1).sum(dim=1).mean())
@@ -90,7 +90,6 @@ LOSS = Exercise(
                 flow(f1_s, f2_s) - (flow(f1_t, f2_t) * f1_t[0, 0].numel() / f1_s[0, 0].numel()).detach()
             )
         ),
-        "The channels were scaled to length 1: FSP does not normalise.": by_gap(square_per_image, cosine_flow),
         "These are Gram matrices of the second layer; the flow goes from the first to the second.": (
             by_gap(square_per_image, lambda f1, f2: flow(f2, f2))
         ),
@@ -110,12 +109,12 @@ POOLED = Exercise(
     prompt="The flow matrix (N, m, n) when f1 has the larger grid: f1 is pooled by maxima to the grid of f2 first.\n"
     "f1: (N, m, H, W), f2: (N, n, h, w); h divides H, w divides W.",
     reference=pooled_flow,
-    uses=("fsp.flow",),
     cases=lambda: [
         (maps(1, 3, 2, 8, 12), maps(2, 3, 5, 4, 6)),
         (maps(3, 2, 4, 9, 15), maps(4, 2, 6, 3, 5)),
         (maps(5, 1, 3, 8, 6).relu(), maps(6, 1, 5, 4, 2).relu()),
     ],
+    steps={flow: FLOW},
     mistakes={
         "You cut off a corner of f1: pooling shrinks the whole map.": (
             lambda f1, f2: flow(f1[:, :, : f2.shape[2], : f2.shape[3]], f2)

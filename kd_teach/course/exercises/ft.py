@@ -37,13 +37,8 @@ def per_pixel(f):
     return F.normalize(f, dim=1)
 
 
-def over_samples(f):
-    return F.normalize(f, dim=0)
-
-
-def energy_gap(s, t, power=2, dim=1, scale=lambda e: F.normalize(e, dim=1)):
-    """The difference of two maps of energy, a row per sample."""
-    return scale(s.abs().pow(power).mean(dim=dim).flatten(1)) - scale(t.detach().abs().pow(power).mean(dim).flatten(1))
+def unit_energy(f):
+    return F.normalize(f.pow(2).mean(dim=1).flatten(1), dim=1)
 
 
 RECONSTRUCTION = Exercise(
@@ -67,18 +62,15 @@ UNIT = Exercise(
     prompt="Each sample's factor scaled to length 1, as one long vector; the shape stays (N, C, H, W).\n"
     "f: factors (N, C, H, W), none of them zero.",
     reference=unit_factor,
-    uses=("_tensors.unit",),
     cases=lambda: [(noise(1, 4, 3, 5, 2),), (5 * noise(2, 2, 6, 4, 3),), (noise(3, 1, 2, 3, 5).abs() + 1,)],
     mistakes={
         "You scale the channels at each pixel: then an empty corner counts as much as the object. The whole factor of "
         "a sample is one vector: flatten it first.": per_pixel,
-        "The norm runs over the samples (dim=0): it must run over all that belongs to one sample.": over_samples,
         "You divide by the root mean square: use the sum of squares under the root, not their mean.": (
             lambda f: f / f.pow(2).mean(dim=(1, 2, 3), keepdim=True).sqrt()
         ),
-        "The channels are gone: you scaled a map of energy, as RepDistiller does. Keep the factor whole.": (
-            lambda f: F.normalize(f.pow(2).mean(dim=1).flatten(1), dim=1)
-        ),
+        "The channels are gone: you scaled a map of energy, as RepDistiller does. It cannot tell which channel says "
+        "what. Keep the factor whole.": (unit_energy),
     },
     hints=[
         "A sample's factor is one vector of C·H·W numbers. How long is it?",
@@ -94,19 +86,14 @@ LOSS = Exercise(
     "differences of two factors, each sample's scaled to length 1 as one vector.\n"
     "F_s, F_t: factors (N, C, H, W) of student and teacher. No gradient may reach F_t.",
     reference=ft_loss,
-    uses=("_tensors.unit", "ft.unit_factor"),
     cases=two_pairs,
     detached=("F_t",),
+    steps={unit_factor: UNIT},
     mistakes={
         "You sum over the entries: this is the norm itself, M = C·H·W times the mean. The weight 500 belongs to the "
         "mean.": lambda s, t: gap(s, t).abs().sum(dim=1).mean(),
         "This is p = 2, a Euclidean norm per sample: the exercise asks for p = 1.": (
             lambda s, t: gap(s, t).norm(dim=1).mean()
-        ),
-        "The channels are gone: this compares maps of energy, as RepDistiller does. It cannot tell which channel says "
-        "what. Keep the factor whole.": lambda s, t: energy_gap(s, t).abs().mean(),
-        "You scale the channels at each pixel; the whole factor of a sample is one vector.": (
-            lambda s, t: gap(s, t, per_pixel).abs().mean()
         ),
     },
     hints=[
@@ -122,12 +109,11 @@ COLLAPSED = Exercise(
     "energy, each sample's scaled to length 1. Energy: at each pixel, the mean of squares over the channels.\n"
     "F_s, F_t: factors (N, C, H, W) of student and teacher. No gradient may reach F_t.",
     reference=collapsed,
-    uses=("_tensors.unit", "ft.unit_factor", "ft.ft"),
     cases=two_pairs,
     detached=("F_t",),
     mistakes={
         "The differences are squared: that is AT's distance. Here it is absolute values.": (
-            lambda s, t: energy_gap(s, t).pow(2).mean()
+            lambda s, t: gap(s, t, unit_energy).pow(2).mean()
         ),
         "Nothing was collapsed: this is the paper's distance between whole factors.": ft_loss,
     },

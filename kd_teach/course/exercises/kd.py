@@ -69,13 +69,13 @@ TOTAL = Exercise(
     prompt="gamma times the cross-entropy with the labels y (N), plus alpha times the KD loss at temperature T.\n"
     "The labels' term sees the student's logits at T = 1. No gradient may reach z_t.",
     reference=kd_total,
-    uses=("kd.kd",),
     cases=lambda: [
         (logits(1, 6), logits(2, 6), torch.tensor([0, 3, 9, 1, 1, 5]), 3.0, 0.9, 0.1),
         (logits(5, 3, k=4), logits(6, 3, k=4), torch.tensor([2, 0, 3]), 2.0, 0.3, 1.0),
         (logits(7, 1, k=5), logits(8, 1, k=5), torch.tensor([4]), 4.0, 0.5, 0.7),
     ],
     detached=("z_t",),
+    steps={kd: LOSS},
     mistakes={
         "The labels' term was softened too: it wants the student's logits at T = 1.": (
             lambda s, t, y, T, alpha, gamma: gamma * F.cross_entropy(s / T, y) + alpha * kd(s, t.detach(), T)

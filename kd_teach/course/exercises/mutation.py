@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from kd_teach.course.exercises.changes import changes, put
-from kd_teach.course.exercises.exercise import Case
+from kd_teach.course.exercises.exercise import Case, is_plumbing, used_by
 from kd_teach.course.exercises.observing import flat
 from kd_teach.course.exercises.speech import Speech
 
@@ -72,19 +72,12 @@ class _Program:
     """The reference and the functions of the package that it calls, as trees."""
 
     def __init__(self, reference: Callable) -> None:
-        self.functions: dict[str, Callable] = {}
-        self._follow(reference)
+        steps = [x for x in used_by(reference).values() if inspect.isfunction(x) and not is_plumbing(x)]
+        self.functions: dict[str, Callable] = {function.__name__: function for function in (*steps, reference)}
         self.main = reference.__name__
         self.sources = {name: _source(function) for name, function in self.functions.items()}
         self.trees = {name: ast.parse(source) for name, source in self.sources.items()}
         self.codes = {name: _compiled(tree) for name, tree in self.trees.items()}
-
-    def _follow(self, function: Callable) -> None:
-        for name in _names(function.__code__):
-            called = function.__globals__.get(name)
-            if inspect.isfunction(called) and called.__name__ not in self.functions and _may_follow(called):
-                self._follow(called)
-        self.functions[function.__name__] = function
 
     def speeches(self, known: list[str]) -> dict[str, Speech]:
         """How to speak of each function; what goes into a called one is known where all its callers agree."""
@@ -145,21 +138,12 @@ class _Program:
         return made[self.main]
 
 
-def _names(code: CodeType) -> tuple[str, ...]:
-    """Names in a function, also inside its lambdas and comprehensions."""
-    inner = [c for c in code.co_consts if inspect.iscode(c)]
-    return code.co_names + tuple(name for c in inner for name in _names(c))
-
-
-def _may_follow(function: Callable) -> bool:
-    return function.__module__.startswith("kd_teach.") and not function.__module__.rpartition(".")[2].startswith("_")
-
-
 def _source(function: Callable) -> str:
     """The source of a function, without what a mutant needs not."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     (head,) = tree.body
-    assert isinstance(head, ast.FunctionDef)
+    if not isinstance(head, ast.FunctionDef):
+        raise TypeError("a lambda has no lines of its own to change")
     head.decorator_list, head.returns = [], None
     for argument in (*head.args.args, *head.args.kwonlyargs):
         argument.annotation = None
@@ -263,7 +247,7 @@ AFTERWARDS: dict[str, Callable] = {
     "1 minus it (the complement, 1 - x)": lambda x: 1 - x,
     "1 over it (the fraction is turned over)": lambda x: 1 / x,
     "a sigmoid": lambda x: x.sigmoid(),
-    "the arc cosine (acos: an angle, not its cosine)": lambda x: x.acos(),
+    "the arc cosine (acos: an angle, not its cosine)": lambda x: x.clamp(-1, 1).acos(),
     "a transposition (the last two dimensions are exchanged, transposed)": lambda x: x.mT,
     "a mean over all": lambda x: x.mean(),
     "a sum over all": lambda x: x.sum(),

@@ -71,7 +71,6 @@ PATTERNS = Exercise(
     prompt="The patterns (N, C, HW) of feature maps f (N, C, H, W): each channel of each image, flattened and brought "
     "to Euclidean length 1 over its places.",
     reference=patterns,
-    uses=("_tensors.unit",),
     cases=lambda: [(loud_maps(1, 3, 4, 2, 5),), (loud_maps(2, 2, 6, 3, 5),), (loud_maps(3, 1, 3, 2, 4).abs(),)],
     mistakes={
         "The mean was taken away first (a correlation): the pattern keeps its level.": (
@@ -92,9 +91,9 @@ LOSS = Exercise(
     "k(x, y) = (x.y)², all pairs counted, averaged over the images: one number.\n"
     "f_s, f_t: (N, C_s, H, W) and (N, C_t, H, W). No gradient may reach f_t.",
     reference=nst_loss,
-    uses=("_tensors.unit", "nst.patterns", "nst.polynomial", "nst.nst"),
     cases=pairs,
     detached=("f_t",),
+    steps={patterns: PATTERNS},
     mistakes={
         "The square is missing: this is the linear kernel x.y, which compares mean patterns only.": (
             lambda s, t: mmd(s, t, kernel=lambda cosine: cosine)

@@ -81,7 +81,14 @@ def observe(function: Callable, case: Case, gradient: bool = True) -> Observatio
     changed = tuple(
         i for i, (a, b) in enumerate(zip(arguments, case, strict=True)) if torch.is_tensor(b) and not torch.equal(a, b)
     )
-    return Observation(plain(output), _gradients(output, copies) if gradient else (None,) * len(case), changed)
+    if gradient:
+        return Observation(plain(output), _gradients(output, copies), changed)
+    return Observation(_as_tensors(plain(output)), (None,) * len(case), changed)
+
+
+def _as_tensors(x: Any) -> Any:
+    """Arrays of numbers as tensors, so that one rule compares both."""
+    return torch.from_numpy(x) if isinstance(x, np.ndarray) and x.dtype.kind in "biuf" else x
 
 
 def _does_something(function: Callable) -> bool:
@@ -94,10 +101,21 @@ def as_expected(expected: Any, mine: Any) -> Any:
     """An answer in the library of the expected one; as it is where it is none of numbers."""
     try:
         if torch.is_tensor(expected) and not torch.is_tensor(mine):
-            return torch.as_tensor(np.asarray(mine))
+            taken = torch.as_tensor(np.asarray(mine))
+            return mine if isinstance(mine, tuple) and taken.shape != expected.shape else taken
         if isinstance(expected, (tuple, list)) and isinstance(mine, (Tensor, np.ndarray)):
             return mine.tolist()
-        if is_number(expected) and isinstance(mine, (Tensor, np.ndarray, np.generic)) and np.asarray(mine).size == 1:
+        if isinstance(expected, (tuple, list)) and isinstance(mine, (tuple, list)):
+            return [as_expected(x, y) for x, y in zip(expected, mine, strict=True)]
+        if isinstance(expected, dict) and isinstance(mine, dict):
+            return {key: as_expected(expected[key], y) if key in expected else y for key, y in mine.items()}
+        if isinstance(expected, (set, frozenset)) and isinstance(mine, (set, frozenset, list, tuple)):
+            return type(expected)(mine)
+        if (
+            isinstance(expected, (bool, int, float))
+            and isinstance(mine, (Tensor, np.ndarray, np.generic))
+            and np.asarray(mine).size == 1
+        ):
             return mine.item()
     except (TypeError, ValueError, RuntimeError):
         pass  # words, ragged lists
@@ -106,7 +124,7 @@ def as_expected(expected: Any, mine: Any) -> Any:
 
 def _gradients(output: Any, arguments: list) -> tuple[Tensor | None, ...]:
     """Gradients of a fixed weighted sum of all that was returned; zeros where none arrives."""
-    parts = [x.as_subclass(Tensor) for x in flat(output) if torch.is_tensor(x) and x.requires_grad]
+    parts = [x.as_subclass(Tensor) for x in flat(output) if torch.is_tensor(x) and _is_real(x)]
     learns = [x for x in arguments if torch.is_tensor(x) and x.requires_grad]
     sums = [(x * torch.linspace(1, 2, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in parts]
     grads = iter(torch.autograd.grad(sums, learns, allow_unused=True) if parts else [None] * len(learns))
@@ -116,6 +134,10 @@ def _gradients(output: Any, arguments: list) -> tuple[Tensor | None, ...]:
         else None
         for x in arguments
     )
+
+
+def _is_real(x: Tensor) -> bool:
+    return x.requires_grad and x.is_floating_point() and _is_ordinary(x)
 
 
 def same(a: Observation, b: Observation, rtol: float, skip: Collection[int] = ()) -> bool:
@@ -151,11 +173,17 @@ def misfit(mine: Any, expected: Any, gradient: bool) -> str | None:
         if not isinstance(mine, (tuple, list)) or len(mine) != len(expected):
             return f"yours returns {form(mine)}; expected {form(expected)}."
         return next((p for x, y in zip(mine, expected, strict=True) if (p := misfit(x, y, gradient))), None)
+    if isinstance(expected, dict):
+        if not isinstance(mine, dict) or mine.keys() != expected.keys():
+            return f"yours returns {form(mine)}; expected {form(expected)}."
+        return next((p for key, y in expected.items() if (p := misfit(mine[key], y, gradient))), None)
     if torch.is_tensor(expected):
         if not torch.is_tensor(mine):
             why = ""
-            if gradient and is_number(mine):
-                why = " A plain number carries no gradient: leave out .item() and float()."
+            if gradient and (is_number(mine) or isinstance(mine, (np.ndarray, np.generic))):
+                why = " Outside torch nothing carries a gradient: leave out .item(), float() and NumPy."
+            if isinstance(mine, tuple) and len(mine) == 1:
+                why = " Is there a comma behind the result?"
             return f"yours returns {form(mine)}; expected {form(expected)}.{why}"
         if mine.shape != expected.shape or mine.is_floating_point() != expected.is_floating_point():
             return f"yours returns {form(mine)}; expected {form(expected)}."
@@ -168,14 +196,17 @@ def form(x: Any) -> str:
     if torch.is_tensor(x):
         kind = "one number as a tensor" if x.ndim == 0 else f"a tensor of shape {tuple(x.shape)}"
         return kind if x.is_floating_point() else f"{kind} of {str(x.dtype).removeprefix('torch.')}"
-    if isinstance(x, Thing):
-        return f"a {x.name}"
     if isinstance(x, (tuple, list)):
-        return f"{len(x)} things ({', '.join(form(y) for y in x)})"
-    return f"a {type(x).__name__}"
+        return f"{len(x)} thing{'s' * (len(x) != 1)} ({', '.join(form(y) for y in x)})"
+    if isinstance(x, dict):
+        return f"a dict ({', '.join(f'{key}: {form(y)}' for key, y in x.items())})"
+    name = x.name if isinstance(x, Thing) else type(x).__name__
+    return f"{'an' if name[0].casefold() in 'aeiou' else 'a'} {name}"
 
 
 def flat(x: Any) -> list:
+    if isinstance(x, dict):
+        x = [x[key] for key in sorted(x, key=repr)]
     return [z for y in x for z in flat(y)] if isinstance(x, (tuple, list)) else [x]
 
 
@@ -185,17 +216,31 @@ def plain(x: Any) -> Any:
     What else there is becomes a `Thing`: a class of the learner's own may call itself equal to everything.
     """
     if isinstance(x, Tensor):
-        return x.detach().clone().as_subclass(Tensor)
+        return x.detach().clone().as_subclass(Tensor) if _is_ordinary(x) else Thing(f"tensor ({_layout(x)})")
+    if callable(getattr(type(x), "__array__", None)) and not isinstance(x, (np.ndarray, np.generic)):
+        x = np.asarray(x)  # a column of a table
     if isinstance(x, (np.ndarray, np.generic)) and not x.dtype.hasobject:
         return np.array(x) if isinstance(x, np.ndarray) else np.array(x)[()]
     if type(x) in (Fraction, Decimal):
         return float(x)
     if x is None or x is ... or type(x) in (bool, int, float, complex, str, bytes):
         return x
+    if isinstance(x, dict):
+        return {plain(key): plain(y) for key, y in x.items()}
     for kind in (tuple, list, set, frozenset):
         if isinstance(x, kind):
             return kind(plain(y) for y in x)
     return Thing(type(x).__name__)
+
+
+def _is_ordinary(x: Tensor) -> bool:
+    """Whether it can be compared with another one."""
+    return x.layout == torch.strided and not (x.is_meta or x.is_quantized)
+
+
+def _layout(x: Tensor) -> str:
+    words = "meta" if x.is_meta else "quantised" if x.is_quantized else str(x.layout).removeprefix("torch.")
+    return words.replace("_", " ")
 
 
 def is_number(x: Any) -> bool:
@@ -210,4 +255,4 @@ def equal(a: Any, b: Any, rtol: float) -> bool:
         return abs(a - b) <= rtol * abs(b) + ATOL
     if isinstance(a, str) and isinstance(b, str):
         return a.strip().casefold() == b.strip().casefold()
-    return type(a) is type(b) and a == b
+    return type(a) is type(b) and not isinstance(a, Thing) and bool(np.all(a == b))

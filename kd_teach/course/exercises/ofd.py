@@ -69,7 +69,6 @@ DISTANCE = Exercise(
         "Both at most 0 is not enough: between a negative target and 0 the student is charged.": (
             lambda s, t: charged(s, t.detach(), (s <= 0) & (t <= 0))
         ),
-        "The square is missing.": lambda s, t: torch.where((s <= t) & (t <= 0), 0.0, s - t.detach()).abs(),
         "These are the free neurons; the others are to be charged.": (
             lambda s, t: (s - t.detach()) ** 2 * ((s <= t) & (t <= 0))
         ),
@@ -122,13 +121,13 @@ LOSS = Exercise(
     "s, t: maps (N, C, H, W) before the ReLU; m: margins (C,), each below 0. No gradient may reach t or m.",
     reference=ofd,
     called="ofd_loss",
-    uses=("ofd.partial_distance",),
     cases=lambda: [  # one as wide as it has channels, so that a margin along the wrong axis is seen for what it is
         (values(1, 4, 3, 2, 3), values(2, 4, 3, 2, 3), torch.tensor([-0.4, -0.9, -1.6])),
         (values(3, 3, 2, 5, 4), values(4, 3, 2, 5, 4), torch.tensor([-1.2, -0.3])),
         (values(5, 1, 2, 3, 4), values(6, 1, 2, 3, 4).relu(), torch.tensor([-0.5, -0.8])),
     ],
     detached=("t", "m"),
+    steps={partial_distance: DISTANCE},
     mistakes={
         "The margin runs along the last axis, the width: it belongs to the channels. Give it two more axes.": (
             lambda s, t, m: partial_distance(s, torch.maximum(t, m)).sum() / len(s)
@@ -138,12 +137,6 @@ LOSS = Exercise(
         ),
         "The mask looks at the teacher's raw value; it must look at the lifted one.": (
             lambda s, t, m: charged(s, lifted(t, m).detach(), (s <= t) & (t <= 0)).sum() / len(s)
-        ),
-        "This is the full squared distance: a student below a target that is not positive must be left in peace.": (
-            lambda s, t, m: (s - lifted(t, m).detach()).pow(2).sum() / len(s)
-        ),
-        "The square is missing.": lambda s, t, m: (
-            torch.where((s <= lifted(t, m)) & (lifted(t, m) <= 0), 0.0, s - lifted(t, m).detach()).abs().sum() / len(s)
         ),
     },
     hints=[

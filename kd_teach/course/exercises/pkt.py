@@ -42,13 +42,10 @@ def off_diagonal(p):
     return p[~torch.eye(len(p), dtype=torch.bool)].view(len(p), -1)
 
 
-def divergence(p_s, p_t):
-    """Mean over the rows of KL(p_t || p_s)."""
-    return (p_t * (p_t / p_s).log()).sum() / len(p_s)
-
-
 def with_picks(pick, s, t):
-    return divergence(off_diagonal(pick(s)), off_diagonal(pick(t.detach())))
+    """Mean over the rows of KL(p_t || p_s)."""
+    p_s, p_t = off_diagonal(pick(s)), off_diagonal(pick(t.detach()))
+    return (p_t * (p_t / p_s).log()).sum() / len(p_s)
 
 
 PROBABILITIES = Exercise(
@@ -56,7 +53,6 @@ PROBABILITIES = Exercise(
     prompt="How likely each row of e (N, D) picks each other row as its neighbour: (N, N), zero on the diagonal. "
     "The kernel is (cosine + 1) / 2, and every row sums to one.",
     reference=probabilities,
-    uses=("_tensors.unit", "pkt.LEAST", "pkt.neighbour_probabilities"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
         "The diagonal was removed after the division, so the rows no longer sum to one.": late_diagonal,
@@ -68,6 +64,9 @@ PROBABILITIES = Exercise(
         ),
         "The cosines were not moved from -1..1 to 0..1: some of your probabilities are negative.": (
             lambda e: picks(e, kernel=cosines)
+        ),
+        "Your kernel uses inner products; set the rows to length 1 first.": (
+            lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)
         ),
         "Far samples get the most here: a minus sign in front of the cosine.": (
             lambda e: picks(e, kernel=lambda e: (1 - cosines(e)) / 2)
@@ -86,9 +85,9 @@ LOSS = Exercise(
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
     reference=pkt,
     called="pkt_loss",
-    uses=("_tensors.unit", "pkt.LEAST", "pkt.neighbour_probabilities", "pkt.divergence"),
     cases=lambda: [(cloud(1, 5, 3), cloud(2, 5, 4)), (cloud(3, 4, 6), cloud(4, 4, 8))],
     detached=("e_t",),
+    steps={neighbour_probabilities: PROBABILITIES},
     mistakes={
         "This is the sum over the rows, as the paper writes it: it grows with the batch. Divide by N.": (
             lambda s, t: pkt(s, t) * len(s)
@@ -102,14 +101,8 @@ LOSS = Exercise(
         "These are squared differences of the probabilities; the exercise asks for the divergence.": (
             lambda s, t: (picks(s) - picks(t.detach())).square().sum() / len(s)
         ),
-        "The rows come from a softmax of the cosines; PKT divides the kernel by its sum.": (
-            lambda s, t: with_picks(softmax_of_others, s, t)
-        ),
         "The logarithm of a negative number: the cosines were not moved from -1..1 to 0..1.": (
             lambda s, t: with_picks(lambda e: picks(e, kernel=cosines), s, t)
-        ),
-        "Your kernel uses inner products; set the rows of both embeddings to length 1 first.": (
-            lambda s, t: with_picks(lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2), s, t)
         ),
         "The diagonal was removed after the division, so the rows do not sum to one and this is no divergence.": (
             lambda s, t: with_picks(late_diagonal, s, t)

@@ -73,7 +73,7 @@ def factor(names: Sequence[str], cases: Sequence[Case], mine: list[Tensor], base
     sizes = [bare for bare in values if bare.partition(" of ")[0] in ("N", "C", "H", "W", "D", "HW")]
     for a in sizes:
         for b in sizes:
-            if near(x / y for x, y in zip(values[a], values[b], strict=True)):
+            if values[a] != values[b] and near(x / y for x, y in zip(values[a], values[b], strict=True)):
                 over = f"{named[0][a][0]} over {named[0][b][0]}"
                 return f"too large by the factor {over} as after a division by the wrong size"
     return None

@@ -43,10 +43,10 @@ def cosines(e, unit=lambda edges: F.normalize(edges, dim=2), contract="ijd,kjd->
     return torch.einsum(contract, edges, edges)
 
 
-def parts(s, t, w_d, w_a, *, ratios=distance_ratios, angle=angles, gap=F.smooth_l1_loss, teacher_ratios=None):
+def parts(s, t, w_d, w_a, *, ratios=distance_ratios, angle=angles, gap=F.smooth_l1_loss):
     """The reference, with a step exchanged; `gap` sums over all entries."""
     n, t = len(s), t.detach()
-    loss_d = gap(ratios(s), (teacher_ratios or ratios)(t), reduction="sum") / (n * (n - 1))
+    loss_d = gap(ratios(s), ratios(t), reduction="sum") / (n * (n - 1))
     loss_a = gap(angle(s), angle(t), reduction="sum") / (n * (n - 1) * (n - 2))
     return w_d * loss_d + w_a * loss_a
 
@@ -61,7 +61,6 @@ DISTANCES = Exercise(
     "(N, N), zero on the diagonal.",
     reference=distance_ratios,
     called="distances",
-    uses=("_tensors.DEAD", "_tensors.in_float32", "rkd.NOISE", "rkd.edges"),
     cases=lambda: [(cloud(1, 5, 3),), (cloud(2, 4, 6),), (cloud(3, 3, 2),)],
     mistakes={
         "The division by the mean distance is missing: a student with twice the scale would be punished for it.": (
@@ -92,15 +91,14 @@ ANGLES = Exercise(
     prompt="Cosines of all angles between the rows of e (N, D): (N, N, N), where [i, j, k] belongs to the angle at "
     "sample j between samples i and k. Zero where i or k is j.",
     reference=angles,
-    uses=("_tensors.DEAD", "_tensors.in_float32", "_tensors.unit", "rkd.NOISE", "rkd.edges"),
     # two of the seven are close
     cases=lambda: [(cloud(1, 4, 3),), (cloud(5, 7, 2),), (cloud(3, 3, 6),)],
     gradient=False,  # at a zero difference torch's normalize has a slope of 1e12; in the loss it meets a zero
     mistakes={
+        "The differences were not set to length 1: these are no cosines.": raw_angles,
         "You normalised the samples. It is their differences that must have length 1.": (
             lambda e: cosines(F.normalize(e, dim=1), unit=lambda edges: edges)
         ),
-        "These are angles in radians; the exercise asks for their cosines.": lambda e: angles(e).clamp(-1, 1).acos(),
     },
     hints=[
         "Three steps: all differences, (N, N, D); their lengths set to 1; products of two differences that share j.",
@@ -116,22 +114,13 @@ LOSS = Exercise(
     "e_s (N, D_s), e_t (N, D_t): embeddings of student and teacher. No gradient may reach e_t.",
     reference=rkd,
     called="rkd_loss",
-    uses=(
-        "_tensors.DEAD",
-        "_tensors.in_float32",
-        "_tensors.unit",
-        "rkd.NOISE",
-        "rkd.edges",
-        "rkd.distance_ratios",
-        "rkd.angles",
-        "rkd.huber",
-    ),
     cases=lambda: [
         (cloud(1, 5, 3), cloud(2, 5, 4), 25.0, 50.0),
         (cloud(3, 4, 6), cloud(4, 4, 2), 1.0, 2.0),
         (cloud(5, 6, 2), cloud(6, 6, 3), 3.0, 1.0),
     ],
     detached=("e_t",),
+    steps={distance_ratios: DISTANCES, angles: ANGLES},
     mistakes={
         "Plain means also count the zeros of samples that meet themselves: both terms are too small. Sum, and divide "
         "by the number of pairs and of triples. (RepDistiller's code does as you did.)": (
@@ -149,30 +138,14 @@ LOSS = Exercise(
         ),
         "The angles are missing.": lambda s, t, w_d, w_a: parts(s, t, w_d, 0.0),
         "The distances are missing.": lambda s, t, w_d, w_a: parts(s, t, 0.0, w_a),
-        "No division by the mean distance: the loss would teach the teacher's scale too.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e))
-        ),
         "The student's distances are divided by the teacher's mean. Each network has its own.": (
-            lambda s, t, w_d, w_a: parts(
-                s,
-                t,
-                w_d,
-                w_a,
-                ratios=lambda e: torch.cdist(e, e) / over_mean_of(t.detach()),
-                teacher_ratios=distance_ratios,
-            )
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e) / over_mean_of(t.detach()))
         ),
         "The differences behind the angles were not set to length 1: these are no cosines.": (
             lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, angle=raw_angles)
         ),
         "The embeddings were set to length 1 first: that moves the points, and with them all distances and angles.": (
             lambda s, t, w_d, w_a: parts(F.normalize(s, dim=1), F.normalize(t, dim=1), w_d, w_a)
-        ),
-        "The value is right, but the student's mean distance is detached: gradient must pass through it.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=fixed_mu)
-        ),
-        "The value is right, but the gradient is NaN: a root of the diagonal's zeros. Use cdist or a norm.": (
-            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=naive_root)
         ),
     },
     hints=[

@@ -23,39 +23,26 @@ def gram(f):
     return f.flatten(1) @ f.flatten(1).T
 
 
-def cosines(f):
-    return gram(F.normalize(f.flatten(1), dim=1))
-
-
-def gap(f_s, f_t, matrix=similarity):
-    """What is squared in the loss, with another matrix in the place of G."""
-    return matrix(f_s) - matrix(f_t.detach())
-
-
-def mean_square(matrix):
-    return lambda f_s, f_t: gap(f_s, f_t, matrix).pow(2).mean()
+def gap(f_s, f_t):
+    return similarity(f_s) - similarity(f_t.detach())
 
 
 def others(x):
     return x[~torch.eye(len(x), dtype=torch.bool)]
 
 
-COSINES = (
-    "You normalised the samples before multiplying: these are cosines, the matrix of CC. "
-    "SP multiplies them as they are and then normalises the rows."
-)
-L1 = "The rows sum to 1 instead of having length 1: normalize(x, 1) sets p=1, not dim=1. Name the argument."
-
 SIMILARITY = Exercise(
     name="sp.similarity",
     prompt="The matrix G (N, N) of maps f (N, C, H, W): inner products of the flattened samples, each row then divided "
     "by its length.",
     reference=similarity,
-    uses=("_tensors.unit",),
     cases=lambda: [(maps(1, 5, 3, 2, 4),), (maps(2, 4, 6, 3, 2) - 0.4,), (maps(3, 1, 3, 2, 4),)],
     mistakes={
-        COSINES: cosines,
-        L1: lambda f: F.normalize(gram(f), p=1, dim=1),
+        "You normalised the samples before multiplying: these are cosines, the matrix of CC. SP multiplies them as "
+        "they are and then normalises the rows.": lambda f: gram(F.normalize(f.flatten(1), dim=1)),
+        "The rows sum to 1 instead of having length 1: normalize(x, 1) sets p=1, not dim=1. Name the argument.": (
+            lambda f: F.normalize(gram(f), p=1, dim=1)
+        ),
         "You compare numbers with each other, over the batch: swap the factors, to get one row per sample.": (
             lambda f: F.normalize(f.flatten(1).T @ f.flatten(1), dim=1)
         ),
@@ -73,7 +60,6 @@ LOSS = Exercise(
     "f_s, f_t: maps (N, C, H, W) of student and teacher, only N is the same. No gradient may reach f_t.",
     reference=sp,
     called="sp_loss",
-    uses=("_tensors.unit", "sp.similarity"),
     cases=lambda: [
         (maps(3, 5, 3, 2, 4), maps(4, 5, 6, 8, 7)),
         (maps(5, 4, 2, 3, 5) - 0.4, maps(6, 4, 6, 7, 1) - 0.4),
@@ -81,6 +67,7 @@ LOSS = Exercise(
         (maps(9, 1, 2, 3, 4), maps(10, 1, 5, 6, 7)),
     ],
     detached=("f_t",),
+    steps={similarity: SIMILARITY},
     mistakes={
         "This is the square root of the right value: the equation squares the norm.": (
             lambda s, t: gap(s, t).norm() / len(s)
@@ -88,8 +75,6 @@ LOSS = Exercise(
         "You left out the pairs of a sample with itself; the equation counts all N² of them.": (
             lambda s, t: others(gap(s, t)).pow(2).mean()
         ),
-        COSINES: mean_square(cosines),
-        L1: mean_square(lambda f: F.normalize(gram(f), p=1, dim=1)),
     },
     hints=[
         "Your similarity matrix, once for each network; the teacher's maps are detached.",

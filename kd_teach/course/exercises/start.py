@@ -18,11 +18,10 @@ SHARE = Exercise(
     name="start.share",
     prompt="How many parameters the student has, as a share of the teacher's: a number.",
     reference=share_of_weights,
-    cases=lambda: [(nn.Linear(3, 2), nn.Linear(9, 7)), (nn.Conv2d(3, 4, 3), nn.Linear(30, 40))],
+    cases=lambda: [(nn.Linear(3, 2), nn.Linear(9, 7, bias=False)), (nn.Conv2d(3, 4, 3), nn.Linear(30, 40))],
     gradient=False,
     stars=1,
     mistakes={
-        "That is the teacher as a multiple of the student: turn the fraction over.": lambda s, t: count(t) / count(s),
         "That counts tensors: a weight tensor holds many parameters, p.numel() of them.": (
             lambda s, t: len(list(s.parameters())) / len(list(t.parameters()))
         ),

@@ -113,14 +113,6 @@ BEST = Exercise(
     reference=best_variance,
     cases=lambda: [maps(1, 3, 4, 2, 5)[:2], maps(11, 2, 3, 5, 4)[:2], tuple(x.abs() for x in maps(21, 1, 2, 3, 4)[:2])],
     gradient=False,
-    mistakes={
-        "You average first and square then: residuals of both signs cancel. Square first.": (
-            lambda mu, t: (t - mu).mean(dim=(0, 2, 3)) ** 2
-        ),
-        "You subtract the residuals' own mean: a guess that is off by a constant must pay for it.": (
-            lambda mu, t: (t - mu).var(dim=(0, 2, 3), correction=0)
-        ),
-    },
     hints=[
         "With r a channel's mean squared residual, its cost is ½ (log v + r / v). Where is the derivative by v zero?",
         "1/v = r/v², so v = r: average the squared residuals over images, rows and columns.",

@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -43,6 +44,12 @@ TOY = Exercise(
 )
 
 
+def goes_backward(s, t):
+    loss = distance(s, t)
+    loss.backward()
+    return loss
+
+
 @pytest.mark.parametrize(
     ("mine", "kind", "says"),
     [
@@ -52,6 +59,8 @@ TOY = Exercise(
         (3.0, "wrong form", "expected a function, got a float"),
         (lambda s: s.sum(), "wrong form", "your function takes (s); expected my_distance(s, t)"),
         (lambda s, t: distance(s, t).item(), "wrong form", "leave out .item()"),
+        (lambda s, t: distance(s, t).detach().numpy(), "wrong form", "leave out .item(), float() and NumPy"),
+        (lambda s, t: np.float32(distance(s, t).item()), "wrong form", "leave out .item(), float() and NumPy"),
         (lambda s, t: (s - t).pow(2).sum(dim=1), "mutation", "a tensor of shape (4,); expected one number"),
         (lambda s, t: (s, t), "wrong form", "2 things"),
         (lambda s, t: "done", "wrong form", "a str"),
@@ -65,6 +74,17 @@ TOY = Exercise(
         (lambda s, t: distance(s, t) + 1, "gap", "expected is"),
         (lambda s, t: distance(s, t).sub(1e3).sqrt(), "gap", "NaN or infinite"),
         (lambda s, t: s @ t, "raises", "RuntimeError"),
+        (lambda s, t: torch.empty((), device="meta"), "wrong form", "returns a tensor (meta)"),
+        (lambda s, t: distance(s, t).to_sparse(), "wrong form", "returns a tensor (sparse coo)"),
+        (lambda s, t: torch.quantize_per_tensor(s, 0.1, 0, torch.qint8), "wrong form", "returns a tensor (quantised)"),
+        (lambda s, t: distance(s, t) + 0j, "wrong form", "one number as a tensor of complex64"),
+        (lambda s, t: distance(s, t).detach().numpy(), "wrong form", "a ndarray; expected one number"),
+        (lambda s, t: np.float32(distance(s, t).item()), "wrong form", "leave out .item(), float() and NumPy"),
+        (lambda s, t: (distance(s, t),), "wrong form", "1 thing (one number as a tensor); expected one number"),
+        (lambda s, t: (distance(s, t),), "wrong form", "a comma behind the result"),
+        (lambda s, t: s.new_empty(0), "relation", "a tensor of shape (0,); expected one number as a tensor."),
+        (lambda s, t: True, "relation", "expected one number as a tensor. s plays no part in your result."),
+        (goes_backward, "wrong form", "goes backward itself"),
     ],
 )
 def test_answer(mine, kind, says):
@@ -271,13 +291,30 @@ def mean_of(x):
     "mine",
     [
         lambda x: x.mean().item(), lambda x: x.numpy().mean(), lambda x: np.asarray(x.mean()), lambda x: x.mean(),
-        lambda x: x.mean().double(), lambda x: np.float64(x.mean()),
+        lambda x: x.mean().double(), lambda x: np.float64(x.mean()), lambda x: pd.Series(x.flatten().numpy()).mean(),
     ],
 )  # fmt: skip
 def test_without_gradient_a_number_is_a_number(mine):
     cases = [(numbers(1, 4, 3),), (numbers(2, 2, 2),)]
     assert check_function(Exercise("toy.mean", "The mean.", mean_of, lambda: cases, gradient=False), mine)
     assert not check_function(Exercise("toy.mean", "The mean.", mean_of, lambda: cases, gradient=False), lambda x: 1.0)
+
+
+@pytest.mark.parametrize("number", [float, np.float32, torch.tensor, lambda x: np.array([x])])
+@pytest.mark.parametrize("collection", [list, tuple])
+def test_without_gradient_numbers_in_a_list_are_numbers(number, collection):
+    halves = Exercise("toy.halves", "n times a half.", lambda n: [0.5] * n, lambda: [(3,), (2,)], gradient=False)
+    assert check_function(halves, lambda n: collection([number(0.5)] * n))
+    assert not check_function(halves, lambda n: collection([number(0.5)] * (n + 1)))
+
+
+def test_a_column_of_a_table_is_its_numbers():
+    cases = [(numbers(1, 4, 3),), (numbers(2, 2, 5),)]
+    exercise = Exercise("toy.rows", "Mean of each row.", lambda x: x.mean(dim=1), lambda: cases, gradient=False)
+    assert check_function(exercise, lambda x: pd.DataFrame(x.numpy()).mean(axis=1))
+    assert not check_function(exercise, lambda x: pd.DataFrame(x.numpy()).sum(axis=1))
+    two = check_function(exercise, lambda x: (1.0, "p"))
+    assert "2 things (a float, a str); expected a tensor of shape (4,)" in two.message
 
 
 @pytest.mark.parametrize(
@@ -292,7 +329,15 @@ def test_without_gradient_a_number_is_a_number(mine):
         (np.int64(9), 9, True), (np.float64(0.1), 0.1, True),
         (250_000, 250_047, False), (250_000.0, 250_047.0, False), ("1,000", 1000, True), ("many", 9, False),
         (["A", "b "], {"a", "b"}, True), (frozenset({"a", "b"}), {"a", "b"}, True), ("b, a", {"a", "b"}, True),
+        ("10 percent", 0.1, True), ("10 per cent", 0.1, True), ("128 MiB", 134.2, True), ("128 MiB", 128, False),
+        ("x16", 16, True), ("about 16", 16, True), ("~ 16", 16, True), ("\u224816", 16, True), ("T^2 = 16", 16, True),
+        ("T^2 = 4", 16, False), ([["a"], ["b"]], {"a", "b"}, True), ([{"a"}, {"b"}], {"a", "b"}, False),
         (["a"], {"a", "b"}, False), ("\u2212 1", -1, True), ("\u22121", -1, True),
+        ("\u00d716", 16, True), ("approximately 16", 16, True), ("about 17", 16, False),
+        ({16.0}, 16, True), ({16, 4}, 16, False), (pd.Series([16]), 16, True), (pd.Series([16, 4]), 16, False),
+        ({"a": 1, "b": 2}, {"a", "b"}, True), ({"a": 1}.keys(), {"a", "b"}, False), (iter("ab"), {"a", "b"}, True),
+        (pd.Series(["a", "b"]), {"a", "b"}, True), (pd.Index(["a"]), {"a", "b"}, False), ("a and b", {"a", "b"}, True),
+        ("a / b", {"a", "b"}, True), ("b + a", {"a", "b"}, True), ("b & c", {"a", "b"}, False),
     ],
 )  # fmt: skip
 def test_a_value_is_taken_as_what_it_is(mine, right, passes):
@@ -555,6 +600,101 @@ def test_what_calls_itself_equal_is_not(way):
     assert not check_value(QUESTION, Half(7))
     word = Question(**{**vars(QUESTION), "answer": lambda: "cat"})
     assert not check_value(word, Word("dog"))
+
+
+def halved(x):
+    return x / 2
+
+
+def mean_of_halves(x):
+    return halved(x).mean()
+
+
+def test_what_a_reference_calls_is_shown_and_its_mistakes_are_known():
+    step = Exercise("toy.halved", "Half of x.", halved, list, mistakes={"That is a third.": lambda x: x / 3})
+    whole = Exercise("toy.whole", "The mean.", mean_of_halves, lambda: [(numbers(1, 4, 3),)], steps={halved: step})
+    verdict = check_function(whole, lambda x: x.mean() / 3)
+    assert verdict.kind == "named mistake" and "That is a third." in verdict.message
+    assert "def halved(x):\n        return x / 2\n" in whole.solution()
+    assert "a third" not in check_function(Exercise(**{**vars(whole), "steps": {}}), lambda x: x.mean() / 3).message
+
+
+def test_mistakes_of_a_step_are_known_in_the_lesson_that_uses_it():
+    def mine(z_s, z_t, y, T, alpha, gamma):
+        cross_entropy = torch.nn.functional.cross_entropy(z_s, y)
+        return gamma * cross_entropy + alpha * get_exercise("kd.loss").answer(z_s, z_t, T) / T**2
+
+    assert "T² is missing" in check("kd.total", mine).message
+
+
+def softmax(x):
+    return np.exp(x) / np.exp(x).sum()
+
+
+def positive(x):
+    return bool(x.sum() > 0)
+
+
+def summary(x):
+    return {"mean": x.mean(), "n": len(x)}
+
+
+def letters(x):
+    return {"a", "b"}
+
+
+ROWS = [(numbers(1, 4, 3),), (-numbers(2, 2, 5).abs(),)]
+ARRAYS = [(np.array([1.0, 2.0, 3.0]),), (np.array([0.0, 5.0]),)]
+
+
+@pytest.mark.parametrize(
+    ("reference", "cases", "mine", "passes"),
+    [
+        (softmax, ARRAYS, lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(), True),
+        (softmax, ARRAYS, lambda x: torch.tensor(x).softmax(0), True),
+        (softmax, ARRAYS, lambda x: softmax(x).tolist(), True),
+        (softmax, ARRAYS, np.exp, False),
+        (positive, ROWS, lambda x: x.sum() > 0, True),
+        (positive, ROWS, lambda x: np.bool_(x.sum().item() > 0), True),
+        (positive, ROWS, lambda x: x.sum() < 0, False),
+        (positive, ROWS, lambda x: 1.0, False),
+        (summary, ROWS, lambda x: {"n": len(x), "mean": x.numpy().mean()}, True),
+        (summary, ROWS, lambda x: {"n": len(x), "mean": 0.0}, False),
+        (summary, ROWS, lambda x: {"n": len(x)}, False),
+        (letters, ROWS, lambda x: ["b", "a"], True),
+        (letters, ROWS, lambda x: frozenset("ab"), True),
+        (letters, ROWS, lambda x: ["b"], False),
+    ],
+)
+def test_a_reference_may_return_what_its_teacher_likes(reference, cases, mine, passes):
+    exercise = Exercise("toy.any", "What the teacher likes.", reference, lambda: cases, gradient=False)
+    verdict = check_function(exercise, mine)
+    assert verdict.passed == passes, verdict
+    assert verdict.kind not in ("raises", "not attempted")
+
+
+@pytest.mark.parametrize(
+    ("reference", "cases", "says"),
+    [
+        (lambda x: None, [(1,)], "returns nothing"),
+        (lambda x: object(), [(1,)], "returns an object, which cannot be compared"),
+        (lambda x: x, [], "has no cases"),
+    ],
+)
+def test_a_reference_that_nobody_can_be_compared_with_is_refused(reference, cases, says):
+    with pytest.raises(ValueError, match=says):
+        check_function(Exercise("toy.bad", "No exercise.", reference, lambda: cases, gradient=False), lambda x: x)
+
+
+def test_a_reference_in_one_line_is_shown_and_a_lambda_explained():
+    def doubled(x): return 2 * x  # fmt: skip
+
+    cases = [(numbers(1, 4, 3),)]
+    assert Exercise("toy.doubled", "Twice x.", doubled, lambda: cases).solution().endswith("    return 2 * x")
+    unnamed = Exercise("toy.twice", "Twice x.", lambda x: 2 * x, lambda: cases)
+    assert unnamed.stub().startswith("def my_twice(x):") and not check_function(unnamed, lambda x: x + 1)
+    with pytest.raises(ValueError, match="expected a reference by `def`"):
+        unnamed.solution()
 
 
 def test_four_things_make_an_exercise():

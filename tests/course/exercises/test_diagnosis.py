@@ -129,6 +129,17 @@ def test_a_gradient_that_is_not_finite_hides_no_slip():
     assert check_function(OWN, mine).kind in ("mutation", "relation")
 
 
+def test_a_detach_that_changes_places_too_hides_no_exchange():
+    verdict = check("kd.loss", lambda s, t, T: get_exercise("kd.loss").reference(t, s.detach(), T))
+    assert verdict.kind == "mutation" and "z_s and z_t have changed places" in verdict.message, verdict
+
+
+def test_a_size_over_itself_is_no_factor():
+    """A floor that is added, not cut at, is right but for the small variances: 1 times the right result."""
+    own = dataclasses.replace(get_exercise("vid.variance"), mistakes={})
+    assert "over N" not in check_function(own, lambda alpha, floor: F.softplus(alpha).clamp(min=floor)).message
+
+
 def test_two_changes_of_one_place_are_no_likewise():
     """z_s in place of z_t and z_t in place of z_s cannot both be made."""
     for mutant in mutants(get_exercise("kd.loss").reference, ["z_s", "z_t", "T"]):

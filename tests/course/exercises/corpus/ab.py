@@ -40,6 +40,7 @@ RIGHT = {
 
 WRONG = {
     "ab.hinge": [
+        ("the square of the ReLU is missing", lambda s, t, mu: F.relu(mu - turned(s, t))),
         (
             "yours is right everywhere but where t <= 0: look at how this case is treated",
             lambda s, t, mu: torch.where(t > 0, F.relu(mu - s) ** 2, 0.0),
@@ -58,6 +59,13 @@ WRONG = {
         ("a ReLU is applied to s and t first", lambda s, t, mu: F.relu(mu - turned(s.relu(), t)) ** 2),
     ],
     "ab.loss": [
+        ("the square of the ReLU is missing", lambda s, t, mu: F.relu(mu - turned(s, t)).sum() / len(s)),
+        (
+            "The sides have changed places: where the teacher fires, a student far above 0 must cost nothing.",
+            lambda s, t, mu: summed(F.relu(mu - turned(-s, t)), s),
+        ),
+        ("The hinge is missing", lambda s, t, mu: summed(mu - turned(s, t), s)),
+        ("This compares the values.", lambda s, t, mu: (s - t).pow(2).sum() / len(s)),
         (
             "the number of all entries stands where the number of samples N belongs",
             lambda s, t, mu: hinge(s, t, mu).mean(),

@@ -53,6 +53,10 @@ RIGHT = {
 
 WRONG = {
     "at.map": [
+        (
+            "the order is wrong: the sum is taken before the power or the absolute value",
+            lambda f, p: F.normalize(f.sum(dim=1).abs().pow(p).flatten(1), dim=1),
+        ),
         ("the scaling to length 1 of the flattening is missing", energies),
         (
             "the scaling to length 1 runs over the batch (dim=0), not over the last dimension",

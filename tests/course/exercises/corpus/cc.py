@@ -5,8 +5,14 @@ import math
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.cc import correlation, gap, mean_square, repeat_classes, taylor
+from kd_teach.course.exercises.cc import correlation, gap, mean_square, repeat_classes
 from kd_teach.methods.cc import cosines, neighbour_product
+
+
+def taylor(c, gamma, order, first=0):
+    """The kernel of numbers c that need not be cosines, from the term of power `first` on."""
+    terms = [(2 * gamma * c) ** p / math.factorial(p) for p in range(first, order + 1)]
+    return math.exp(-2 * gamma) * torch.stack(terms).sum(dim=0)
 
 
 def horner(e, gamma, order):
@@ -62,6 +68,7 @@ RIGHT = {
 
 WRONG = {
     "cc.correlation": [
+        ("the scaling to length 1 of e is missing", lambda e, gamma, order: taylor(e @ e.T, gamma, order)),
         (
             "the exponential of the part with gamma, a factor of the sum of the part with e and order and",
             no_prefactor,
@@ -83,6 +90,7 @@ WRONG = {
         ),
     ],
     "cc.loss": [
+        ("the scaling to length 1 is missing", mean_square(lambda e, g, p: taylor(e @ e.T, g, p))),
         ("the sum stands where the mean belongs", lambda s, t, g, p: gap(s, t, g, p).pow(2).sum()),
         (
             "the mean runs over dim=1, then the sum over the rest: mean and sum are mixed differently (a",

@@ -111,6 +111,7 @@ WRONG = {
         ),
     ],
     "fitnet.floor": [
+        ("the power is missing: this takes the absolute value", lambda u: u.clamp(max=0).abs().mean()),
         ("the other side is cut off: minimum and maximum are exchanged", lambda u: u.clamp(min=0).pow(2).mean()),
         ("the limit of u_t is missing", lambda u: u.pow(2).mean()),
         (

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.fsp import by_gap, pooled_flow, square_per_image
+from kd_teach.course.exercises.fsp import by_gap, cosine_flow, pooled_flow, square_per_image
 from kd_teach.methods.fsp import flow
 
 
@@ -58,6 +58,7 @@ WRONG = {
         ("f2 is used in place of f1", lambda f1, f2: flow(f2, f2)),
     ],
     "fsp.loss": [
+        ("The channels were scaled to length 1: FSP does not normalise", by_gap(square_per_image, cosine_flow)),
         (
             "the mean runs over all entries: the sum inside it is missing, so that a size divides too much",
             by_gap(lambda gap: gap.pow(2).mean()),
@@ -69,11 +70,11 @@ WRONG = {
         ),
         ("the absolute value stands where the square belongs", by_gap(lambda gap: gap.abs().sum(dim=(1, 2)).mean())),
         (
-            "the height · the width, the divisor of a part, is missing",
+            "The division by the number of places, h·w, is missing",
             by_gap(square_per_image, lambda f1, f2: f1.flatten(2) @ f2.flatten(2).mT),
         ),
         (
-            "the mean over the places is taken (pooled) of f1_s and f2_s and f1_t and f2_t first",
+            "This multiplies the channels' means.",
             by_gap(square_per_image, lambda f1, f2: flow(*(f.mean(dim=(2, 3), keepdim=True) for f in (f1, f2)))),
         ),
     ],
@@ -83,7 +84,7 @@ WRONG = {
             lambda f1, f2: flow(F.adaptive_avg_pool2d(f1, f2.shape[2:]), f2),
         ),
         (
-            "the height · the width, the divisor of the part with f1 and f2, is missing",
+            "The division by the number of places, h·w, is missing",
             lambda f1, f2: pooled_flow(f1, f2) * f2[0, 0].numel(),
         ),
         (

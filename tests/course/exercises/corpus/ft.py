@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.ft import energy_gap, gap, over_samples
+from kd_teach.course.exercises.ft import gap, per_pixel, unit_energy
 from kd_teach.methods.ft import reconstruction, unit_factor
 
 
@@ -17,6 +17,15 @@ def per_batch(f):
 
 def by_sum(f):
     return F.normalize(f.flatten(1), p=1, dim=1).view_as(f)
+
+
+def over_samples(f):
+    return F.normalize(f, dim=0)
+
+
+def energy_gap(s, t, power=2, dim=1, scale=lambda e: F.normalize(e, dim=1)):
+    """The difference of two maps of energy, a row per sample."""
+    return scale(s.abs().pow(power).mean(dim=dim).flatten(1)) - scale(t.detach().abs().pow(power).mean(dim).flatten(1))
 
 
 RIGHT = {
@@ -88,6 +97,7 @@ WRONG = {
         ),
     ],
     "ft.unit": [
+        ("the scaling to length 1 runs over the batch (dim=0)", over_samples),
         ("flattened from dim=2 on (every channel by itself), not from dim=1", per_channel),
         ("the scaling to length 1 runs over the dimensions (0, 1), not over the last dimension", per_batch),
         ("scaled by the sum of absolute values, not to Euclidean length 1", by_sum),
@@ -101,6 +111,8 @@ WRONG = {
         ),
     ],
     "ft.loss": [
+        ("The channels are gone", lambda s, t: gap(s, t, unit_energy).abs().mean()),
+        ("You scale the channels at each pixel", lambda s, t: gap(s, t, per_pixel).abs().mean()),
         ("the scaling to length 1 of the flattening is missing", lambda s, t: (s - t.detach()).abs().mean()),
         ("the scaling to length 1 of F_s is missing", lambda s, t: (s - unit_factor(t.detach())).abs().mean()),
         ("the scaling to length 1 of F_t is missing", lambda s, t: (unit_factor(s) - t.detach()).abs().mean()),

@@ -98,7 +98,7 @@ WRONG = {
         ("alpha and gamma have changed places", lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, gamma, alpha)),
         ("gamma plays no part in your result", lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha, 1 - alpha)),
         (
-            "the square of T, a factor of the KL divergence, is missing",
+            "T² is missing: without it the gradient fades as T grows.",
             lambda s, t, y, T, alpha, gamma: kd_total(s, t, y, T, alpha / T**2, gamma),
         ),
     ],

@@ -62,6 +62,10 @@ RIGHT = {
 WRONG = {
     "ofd.partial_distance": [
         (
+            "the absolute value stands where the square belongs",
+            lambda s, t: torch.where((s <= t) & (t <= 0), 0.0, s - t.detach()).abs(),
+        ),
+        (
             "s is compared with target the wrong way round (< for >)",
             lambda s, t: charged(s, t.detach(), (s >= t) & (t <= 0)),
         ),
@@ -86,6 +90,16 @@ WRONG = {
         ("bias plays no part in your result", lambda w, b: -w.abs() * math.sqrt(2 / math.pi)),
     ],
     "ofd.loss": [
+        (
+            "This is the full squared distance: a student below a target that is not positive must be left in peace.",
+            lambda s, t, m: (s - lifted(t, m).detach()).pow(2).sum() / len(s),
+        ),
+        (
+            "the absolute value stands where the square belongs",
+            lambda s, t, m: (
+                charged(s, lifted(t, m).detach(), (s <= lifted(t, m)) & (lifted(t, m) <= 0)).sqrt().sum() / len(s)
+            ),
+        ),
         ("the larger of the two (maximum) is missing", lambda s, t, m: partial_distance(s, t).sum() / len(s)),
         (
             "the smaller of the two (minimum) stands where the larger of the two (maximum) belongs",

@@ -3,8 +3,13 @@
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.pkt import cosines, divergence, off_diagonal, picks, with_picks
+from kd_teach.course.exercises.pkt import cosines, off_diagonal, picks, softmax_of_others, with_picks
 from kd_teach.methods.pkt import PKTLoss, pkt
+
+
+def divergence(p_s, p_t):
+    """Mean over the rows of KL(p_t || p_s)."""
+    return (p_t * (p_t / p_s).log()).sum() / len(p_s)
 
 
 def with_epsilon(s, t):
@@ -50,7 +55,7 @@ RIGHT = {
 WRONG = {
     "pkt.probabilities": [
         ("the diagonal is missing", lambda e: picks(e, self_pairs=True)),
-        ("the scaling to length 1 of e is missing", lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)),
+        ("Your kernel uses inner products", lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2)),
         (
             "the scaling to length 1 runs over the batch (dim=0), not over the last dimension",
             lambda e: picks(e, kernel=lambda e: (F.normalize(e, dim=0) @ F.normalize(e, dim=0).T + 1) / 2),
@@ -70,6 +75,11 @@ WRONG = {
         ("the sum runs over the batch (dim=0), not over dim=1", lambda e: picks(e).T),
     ],
     "pkt.loss": [
+        ("This is a softmax of the cosines over the others.", lambda s, t: with_picks(softmax_of_others, s, t)),
+        (
+            "Your kernel uses inner products; set the rows to length 1 first.",
+            lambda s, t: with_picks(lambda e: picks(e, kernel=lambda e: (e @ e.T + 1) / 2), s, t),
+        ),
         ("the mean stands where the sum belongs", lambda s, t: pkt(s, t) / len(s)),
         ("yours is too small by the factor N - 1", lambda s, t: pkt(s, t) / (len(s) - 1)),
         ("the diagonal is missing", self_pairs_too),

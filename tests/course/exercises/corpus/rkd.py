@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.rkd import cosines, over_mean, parts, raw_angles, squares
+from kd_teach.course.exercises.rkd import cosines, fixed_mu, naive_root, over_mean, parts, raw_angles, squares
 from kd_teach.methods.rkd import RKDLoss, angles, distance_ratios
 
 
@@ -80,7 +80,8 @@ WRONG = {
         ),
     ],
     "rkd.angles": [
-        ("the scaling to length 1 of the part with e is missing", raw_angles),
+        ("the arc cosine (acos: an angle, not its cosine)", lambda e: angles(e).clamp(-1, 1).acos()),
+        ("The differences were not set to length 1", raw_angles),
         (
             "the scaling to length 1 runs over dim=1, not over dim=2",
             lambda e: cosines(e, unit=lambda edges: F.normalize(edges, dim=1)),
@@ -100,6 +101,18 @@ WRONG = {
         ),
     ],
     "rkd.loss": [
+        (
+            "The division by the mean distance is missing",
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e)),
+        ),
+        (
+            "The value is right, but the mean is detached.",
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=fixed_mu),
+        ),
+        (
+            "The value is right, but the gradient is NaN: the root has an infinite slope at the zeros of the diagonal.",
+            lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=naive_root),
+        ),
         ("(N - 2), a factor of N · (N - 1), is missing", lambda s, t, w_d, w_a: parts(s, t, w_d, w_a * (len(s) - 2))),
         (
             "the squared difference (mse) stands where Huber's function belongs",
@@ -111,7 +124,7 @@ WRONG = {
         ),
         ("w_d and w_a have changed places", lambda s, t, w_d, w_a: parts(s, t, w_a, w_d)),
         (
-            "the number 1, what is subtracted from N, is missing",
+            "Your mean runs over all N² entries.",
             lambda s, t, w_d, w_a: parts(s, t, w_d, w_a, ratios=lambda e: torch.cdist(e, e) / torch.cdist(e, e).mean()),
         ),
         (

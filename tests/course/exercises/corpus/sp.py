@@ -3,8 +3,12 @@
 import torch
 import torch.nn.functional as F
 
-from kd_teach.course.exercises.sp import contrast, gap, gram, mean_square, others_of_class
+from kd_teach.course.exercises.sp import contrast, gap, gram, others_of_class
 from kd_teach.methods.sp import similarity
+
+
+def mean_square(matrix):
+    return lambda f_s, f_t: (matrix(f_s) - matrix(f_t.detach())).pow(2).mean()
 
 
 def with_loops(f):
@@ -77,6 +81,14 @@ WRONG = {
         ),
     ],
     "sp.loss": [
+        (
+            "You normalised the samples before multiplying: these are cosines, the matrix of CC.",
+            mean_square(lambda f: gram(F.normalize(f.flatten(1), dim=1))),
+        ),
+        (
+            "The rows sum to 1 instead of having length 1",
+            mean_square(lambda f: F.normalize(gram(f), p=1, dim=1)),
+        ),
         ("the sum stands where the mean belongs", lambda s, t: gap(s, t).pow(2).sum()),
         (
             "the mean runs over dim=1, then the sum over the rest: mean and sum are mixed differently (a",

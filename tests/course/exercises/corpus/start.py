@@ -25,6 +25,7 @@ RIGHT = {
 
 WRONG = {
     "start.share": [
+        ("student and teacher have changed places", lambda s, t: count(t) / count(s)),
         ("the divisor is the sum of both", lambda s, t: count(s) / (count(s) + count(t))),
         ("complement", lambda s, t: 1 - count(s) / count(t)),
         ("a square is applied to the result", lambda s, t: (count(s) / count(t)) ** 2),

@@ -66,6 +66,14 @@ WRONG = {
         ),
     ],
     "vid.best_variance": [
+        (
+            "the order is wrong: the mean is taken before the power or the absolute value",
+            lambda mu, t: (t - mu).mean(dim=(0, 2, 3)) ** 2,
+        ),
+        (
+            "the mean is subtracted before the square (a variance about it, var or std)",
+            lambda mu, t: (t - mu).var(dim=(0, 2, 3), correction=0),
+        ),
         ("a root is applied to the result", lambda mu, t: best_variance(mu, t).sqrt()),
         ("mu plays no part in your result", lambda mu, t: t.var(dim=(0, 2, 3), correction=0)),
         ("the power is missing: this takes the absolute value", lambda mu, t: (t - mu).abs().mean(dim=(0, 2, 3))),
