@@ -23,7 +23,9 @@ def test_bars_are_the_querys_row(networks):
     for container, e in zip(bars.containers, networks, strict=True):
         row = neighbour_probabilities(e)[2]
         order = [int(i) for i in neighbour_probabilities(networks[0])[2].argsort(descending=True) if i != 2]
-        assert [bar.get_height() for bar in container] == pytest.approx(((len(row) - 1) * row[order] - 1).tolist(), abs=1e-6)
+        assert [bar.get_height() for bar in container] == pytest.approx(
+            ((len(row) - 1) * row[order] - 1).tolist(), abs=1e-6
+        )
     assert np.array_equal(picture.images[0].get_array(), IMAGES[2].permute(1, 2, 0))
 
 
