@@ -153,7 +153,8 @@ def _carry_out(
         if not tried and not (place.checkpoint and place.checkpoint.exists()):
             warn_if_statistics_lag(run.student, data, settings)
             warn_if_rate_is_high(run.student, data, settings)
-            warn_if_labels_drown(run, data, settings)
+            if isinstance(run, Distiller):
+                warn_if_labels_drown(run, data, settings)
         history, complete = _train(run, data, settings, place, on_epoch)
         note_trained(run.student, card["initial_weights"])
         if complete:

@@ -89,13 +89,13 @@ def warn_if_statistics_lag(student: nn.Module, data: Data, settings: Settings) -
         )
 
 
-def warn_if_labels_drown(run: Distiller | Alone, data: Data, settings: Settings) -> None:
+def warn_if_labels_drown(run: Distiller, data: Data, settings: Settings) -> None:
     """A warning, if on one batch the method's loss pulls at the student far harder than the labels beside it.
 
     Looked at is the first phase that has both. A copy is asked, on the CPU; one that cannot be copied is passed over.
     """
     both = [phase.name for phase in run.phases() if {"task", "distil"} <= set(phase.weights)]
-    if not both or not isinstance(run, Distiller) or run.weight == 0 or run.task_weight == 0:
+    if not both or run.weight == 0 or run.task_weight == 0:
         return
     batch = next(iter(training_batches(data, settings.batch_size, seed=settings.seed, epoch=0)))
     with warnings.catch_warnings(action="ignore"):

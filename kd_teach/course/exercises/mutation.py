@@ -72,8 +72,8 @@ class _Program:
     """The reference and the functions of the package that it calls, as trees."""
 
     def __init__(self, reference: Callable) -> None:
-        steps = [x for x in used_by(reference).values() if inspect.isfunction(x) and not is_plumbing(x)]
-        self.functions: dict[str, Callable] = {function.__name__: function for function in (*steps, reference)}
+        used: list[Callable] = [x for x in used_by(reference).values() if inspect.isfunction(x) and not is_plumbing(x)]
+        self.functions = {function.__name__: function for function in (*used, reference)}
         self.main = reference.__name__
         self.sources = {name: _source(function) for name, function in self.functions.items()}
         self.trees = {name: ast.parse(source) for name, source in self.sources.items()}
