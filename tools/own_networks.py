@@ -9,7 +9,9 @@ teacher of all. A run's row goes to data/results/own_networks.csv at once; what 
 
 import argparse
 import json
+import re
 import warnings
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,10 +22,11 @@ from PIL import Image
 from torch import nn
 from torchvision import models
 
-from kd_teach import distill, load_data, load_teacher, tapped, train_alone
+from kd_teach import Distiller, Settings, distill, load_data, load_teacher, tapped, train_alone
 from kd_teach._support.files import write_whole
 from kd_teach.data import Data
 from kd_teach.training.budgets import lesson_weight
+from kd_teach.training.rate_check import warn_if_labels_drown
 from kd_teach.training.run_folder import environment
 
 TABLE = Path(__file__).parents[1] / "data" / "results" / "own_networks.csv"
@@ -32,7 +35,8 @@ CLASSES = ("airplane", "automobile", "frog", "horse")
 COUNTS = {"train": 60, "test": 50}  # pictures of each class; a sixth of the first is for validation: 200 to train on
 SIZE, BATCH, SEED = 64, 20, 0
 COLUMNS = ["pictures", "student", "method", "epochs", "lr", "accuracy", "seconds", "why_not", "said"]
-METHODS = ("alone", "kd", "sp", "sp lesson", "fitnet", "fitnet lesson", "at", "at lesson")  # lesson: its weight
+# "lesson": at the lesson's weight; "advised": at the one that the package's warning names.
+METHODS = ("alone", "kd", "sp", "sp lesson", "sp advised", "fitnet", "fitnet lesson", "at", "at lesson", "at advised")
 
 NETWORKS: dict[str, tuple[dict, int, float]] = {  # what `tapped` is told, epochs, and the learning rate
     "resnet18": ({"stages": [f"layer{i}" for i in (1, 2, 3, 4)]}, 6, 0.01),
@@ -69,6 +73,17 @@ def make(name: str) -> nn.Module:
     return tapped(network, **NETWORKS[name][0])
 
 
+def advised_weight(method: str, _: str, *, name: str, teacher: nn.Module, data: Data) -> float:
+    """What `distill` says in a warning before it begins; the published weight where it says nothing."""
+    torch.manual_seed(SEED)
+    asked = Distiller(method, student=make(name), teacher=teacher, data=data)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        warn_if_labels_drown(asked, data, Settings(batch_size=BATCH, seed=SEED))
+    advice = re.search(r"weight=(\S+) would leave", " ".join(str(warning.message) for warning in said))
+    return float(advice[1]) if advice else asked.weight
+
+
 def run(kind: str, name: str, method: str, data: Data, teacher: nn.Module | None = None) -> nn.Module | None:
     """Add a row: what a run gave, or why there is none, and what was said meanwhile. Nothing if it stands there."""
     rows = pd.read_csv(TABLE).to_dict("records") if TABLE.exists() else []
@@ -77,7 +92,8 @@ def run(kind: str, name: str, method: str, data: Data, teacher: nn.Module | None
     (_, epochs, lr), (word, *tuned) = NETWORKS[name], method.split()
     row = {"pictures": kind, "student": name, "method": method, "epochs": epochs, "lr": lr}
     how = {"student": lambda: make(name), "data": data, "epochs": epochs, "lr": lr, "batch_size": BATCH, "seed": SEED}
-    options = {"options": {"weight": lesson_weight(word, data.name)}} if tuned else {}
+    weigh = {"lesson": lesson_weight, "advised": partial(advised_weight, name=name, teacher=teacher, data=data)}
+    options = {"options": {"weight": weigh[tuned[0]](word, data.name)}} if tuned else {}
     result = None
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")

@@ -22,7 +22,7 @@ from kd_teach.course.exercises.mutation import Mutant, around, exchanged, mutant
 from kd_teach.course.exercises.observing import Observation, as_expected, flat, observe, same, shaken
 from kd_teach.course.exercises.relation import broken, factor, place
 
-SECONDS = 1.2  # of the processor, so that a busy machine explains as much; only whoever is wrong waits
+SECONDS = 1.6  # of the processor, so that a busy machine explains as much; only whoever is wrong waits
 UNSEEN = (101, 202)  # seeds
 
 
