@@ -191,3 +191,12 @@ def test_a_network_of_ones_own_is_looked_at():
     how = {"teacher": fresh(1), "data": DATA, "epochs": 1, "batch_size": 16, "device": "cpu"}
     with pytest.warns(UserWarning, match="times as large as the labels'"):
         distill("sp", student=fresh, options={"weight": 1e6}, **how)
+
+
+def test_what_fails_on_the_batch_is_left_to_the_training(monkeypatch, recwarn):
+    def fails(*args, **kwargs):
+        raise ValueError("not finite")
+
+    monkeypatch.setattr("kd_teach.training.rate_check.gradient_norms", fails)
+    warn_if_labels_drown(under("sp", weight=1e6), DATA, HOW)
+    assert not recwarn.list
