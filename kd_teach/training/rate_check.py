@@ -92,8 +92,8 @@ def warn_if_statistics_lag(student: nn.Module, data: Data, settings: Settings) -
 def warn_if_labels_drown(run: Distiller, data: Data, settings: Settings) -> None:
     """A warning, if on one batch the method's loss pulls at the student far harder than the labels beside it.
 
-    Looked at is the first phase that has both. A copy is asked, on the CPU; one that cannot be copied is passed over, as
-    is what fails on this batch: the training will say so with more words.
+    Looked at is the first phase that has both. A copy is asked, on the CPU; one that cannot be copied is passed over,
+    as is what fails on this batch: the training will say so with more words.
     """
     both = [phase.name for phase in run.phases() if {"task", "distil"} <= set(phase.weights)]
     if not both:
